@@ -1,0 +1,61 @@
+# `make` lists the targets. Everything installs by itself into .venv; nothing else on the machine is touched.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+UV = $$(uv --version >/dev/null 2>&1 && echo uv || echo $(BIN)/uv)
+
+# Set, it makes every Airflow process compile all of its modules again: twice the time per task.
+unexport PYTHONDONTWRITEBYTECODE
+# Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
+export PYTHONPATH := $(CURDIR)
+
+.PHONY: help demo stop clean test test-fast check lock venv
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+demo: $(READY)  ## sync a sample university into a Moodle stand-in (ONCE=1: check the result, stop, exit code)
+	@$(BIN)/python -m sandbox.demo start $(if $(filter-out 0,$(ONCE)),--once)
+
+stop:  ## stop everything that `make demo` started
+	@if [ -d .sandbox/processes ]; then \
+	    $(MAKE) --no-print-directory $(READY) && $(BIN)/python -m sandbox.demo stop; \
+	else echo "nothing is running"; fi
+
+clean: stop  ## stop, and remove all that was made here, the virtual environment too
+	@rm -rf .sandbox .airflow .runs .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+test: check $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(READY)  ## the tests that need neither Airflow nor a browser
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(READY)  ## resolve requirements.in into requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	    --upgrade requirements.in -o requirements.txt
+
+venv: $(READY)  ## make the virtual environment only
+
+# uv installs in seconds what takes pip a minute and a half; pip fetches it where the machine has none.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	    echo "groupsync needs Python 3.11, 3.12 or 3.13; $(PYTHON) is" \
+	         "$$($(PYTHON) --version 2>&1 || true). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments: install its venv package" \
+	         "(Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@[ $(UV) = uv ] || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing requirements.txt into .venv"
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@touch $@
