@@ -1,0 +1,73 @@
+"""What can go wrong, as a small tree; every message says what to do next.
+
+GroupsyncError
+├── SettingsError           the settings or a connection are wrong
+├── IdentityError           the environment's five names differ (rules I1 to I3)
+├── SourceError             a table could not be read completely (rule O3: missing is not empty)
+├── QualityError            a dataset cannot be used
+├── MoodleError
+│   ├── MoodleUnreachable   no answer that Moodle itself gave: nothing is known to be written
+│   ├── OutcomeUnknown      a write was sent and its answer lost: it may have been done
+│   └── MoodleRefused       Moodle answered with an error; carries its errorcode
+├── BlockedError            the circuit breaker blocks the run
+├── ApplyError              changes failed, or Moodle differs from the plan afterwards
+└── HeldError               deletes wait for a person
+"""
+
+
+class GroupsyncError(Exception):
+    """Base of all errors that the engine raises on purpose."""
+
+
+class SettingsError(GroupsyncError):
+    """A setting or connection is missing or wrong; names it and the next step."""
+
+
+class IdentityError(GroupsyncError):
+    """The five names of the environment are not one (rules I1 to I3)."""
+
+
+class SourceError(GroupsyncError):
+    """A source table could not be read completely; it is never taken for empty (rule O3)."""
+
+
+class QualityError(GroupsyncError):
+    """A dataset as a whole cannot be used; nothing is planned from it."""
+
+
+class MoodleError(GroupsyncError):
+    """Something between us and Moodle's web services."""
+
+
+class MoodleUnreachable(MoodleError):
+    """No answer that Moodle itself gave: network, gateway, maintenance, or not JSON."""
+
+
+class OutcomeUnknown(MoodleError):
+    """A writing call was sent and no answer came back: it may or may not have been done."""
+
+
+class MoodleRefused(MoodleError):
+    """Moodle's own error.
+
+    ``errorcode`` is Moodle's (empty for PHP errors, which have none); ``exception`` is its class
+    name, which moves between versions: decide by ``errorcode`` only.
+    """
+
+    def __init__(self, function: str, errorcode: str, message: str, exception: str = "", debuginfo: str = ""):
+        self.function, self.errorcode, self.message = function, errorcode, message
+        self.exception, self.debuginfo = exception, debuginfo
+        detail = f" ({debuginfo})" if debuginfo else ""
+        super().__init__(f"Moodle refused {function}: {errorcode or exception}: {message}{detail}")
+
+
+class BlockedError(GroupsyncError):
+    """The circuit breaker blocks the run; no approval overrides it."""
+
+
+class ApplyError(GroupsyncError):
+    """Some changes failed or did not verify; the report names them."""
+
+
+class HeldError(GroupsyncError):
+    """Deletes are held for a person to decide; everything else was applied."""

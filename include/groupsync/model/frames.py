@@ -1,0 +1,41 @@
+"""Frames with a declared schema: Arrow-backed, every column named, null is "absent"."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+TEXT = pa.string()
+WHOLE = pa.int64()
+
+Schema = Mapping[str, pa.DataType]
+
+
+def conform(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The frame with exactly the schema's columns, in its order and types; a missing column is all null."""
+    columns = {
+        column: frame[column].astype(pd.ArrowDtype(dtype))
+        if column in frame
+        else pd.Series([None] * len(frame), index=frame.index, dtype=pd.ArrowDtype(dtype))
+        for column, dtype in schema.items()
+    }
+    return pd.DataFrame(columns, columns=list(schema)).reset_index(drop=True)
+
+
+def frame_of(records: Iterable[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
+    """A frame of the schema from records; keys outside the schema are an error, missing ones are null."""
+    table = pa.Table.from_pylist(list(records), schema=pa.schema(list(schema.items())))
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The frame's rows as plain dictionaries, nulls as None."""
+    return pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+
+
+def rewrite(column: pd.Series, how: Any) -> pd.Series:
+    """The text column with ``how`` applied to each distinct value once: a million rows have few of them."""
+    encoded = pa.chunked_array(pa.array(column)).combine_chunks().dictionary_encode()
+    values = pa.array([how(value) for value in encoded.dictionary.to_pylist()], TEXT)
+    return pd.Series(pd.array(values.take(encoded.indices), dtype=pd.ArrowDtype(TEXT)), index=column.index)

@@ -1,0 +1,83 @@
+"""The folder of one run: everything that passes between its tasks, as files a person can open."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.groupsync.model.frames import Schema, conform
+
+
+def safe_run_id(run_id: str) -> str:
+    """The run's id as a folder name: what a file system or an address could misread becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9._+:-]", "_", run_id).lstrip(".") or "_"
+
+
+def find_run_folder(runs_root: Path, run_id: str) -> Path | None:
+    """The folder of a run, whichever its term; None where the run has left nothing yet."""
+    return next(iter(sorted(runs_root.glob(f"*/{safe_run_id(run_id)}"))), None)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Reads and writes the run's artifacts; a file is whole or not there."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, runs_root: Path, term: str, run_id: str) -> "RunFolder":
+        """The folder ``RUNS/<term>/<run>/``, made where it is missing."""
+        path = runs_root / safe_run_id(term) / safe_run_id(run_id)
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def save_frame(self, name: str, frame: pd.DataFrame, schema: Schema) -> None:
+        """``name`` without suffix, slashes for folders; saved as Parquet in the schema's types."""
+        table = pa.Table.from_pandas(
+            conform(frame, schema), schema=pa.schema(list(schema.items())), preserve_index=False
+        )
+        with _Whole(self.path / f"{name}.parquet") as part:
+            pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """The saved frame, Arrow-backed; FileNotFoundError where the step before has not left it."""
+        return pd.read_parquet(self.path / f"{name}.parquet", dtype_backend="pyarrow")
+
+    def save_json(self, name: str, document: Mapping[str, Any]) -> None:
+        self.save_text(f"{name}.json", json.dumps(document, indent=1, ensure_ascii=False, default=str))
+
+    def json(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
+        return found
+
+    def save_text(self, name: str, text: str) -> None:
+        with _Whole(self.path / name) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+class _Whole:
+    """Writes beside the target and renames at the end: a killed task leaves no half file."""
+
+    def __init__(self, target: Path):
+        self.target = target
+        self.part = target.with_name(f".{target.name}.{os.getpid()}")
+
+    def __enter__(self) -> Path:
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        return self.part
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed:
+            self.part.unlink(missing_ok=True)
+        else:
+            self.part.replace(self.target)

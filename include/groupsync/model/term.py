@@ -1,0 +1,49 @@
+"""A term of the academic calendar and what the source calls it."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Term:
+    """``setid`` is CMIS's set, ``academic_year`` and ``periods`` are SITS's (AYR_CODE, PSL_CODE)."""
+
+    key: str
+    first_on: date
+    last_on: date
+    setid: str
+    academic_year: str
+    periods: tuple[str, ...]
+
+    @property
+    def binds(self) -> dict[str, object]:
+        """The named binds that every statement may use."""
+        return {
+            "term": self.key,
+            "setid": self.setid,
+            "academic_year": self.academic_year,
+            "periods": list(self.periods),
+        }
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """All terms, in the order of their first day."""
+
+    terms: tuple[Term, ...]
+
+    def term(self, key: str) -> Term:
+        """The term of that key; KeyError names the known ones."""
+        for term in self.terms:
+            if term.key == key:
+                return term
+        raise KeyError(f"unknown term {key!r}; known: {', '.join(t.key for t in self.terms)}")
+
+    def open_on(self, today: date) -> frozenset[str]:
+        """The terms whose claim has not ended: a claim ends with the term's last day (rule C5)."""
+        return frozenset(term.key for term in self.terms if term.last_on >= today)
+
+    def later_than(self, key: str) -> frozenset[str]:
+        """Terms that begin after the given one: their fields hold where both list a thing (rule C5)."""
+        first_on = self.term(key).first_on
+        return frozenset(term.key for term in self.terms if term.first_on > first_on)

@@ -1,0 +1,260 @@
+"""The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from include.groupsync.errors import SettingsError
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.term import Calendar, Term
+
+MISSING_COURSE = (
+    "When using {field} to identify groups the remote group membership table must include the course."
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Columns(_Strict):
+    """Our column names to the table's own; None means that the table has no such column."""
+
+    term: str | None = None
+    module: str | None = None
+    occurrence: str | None = None
+    period: str | None = None
+
+    @property
+    def configured(self) -> dict[str, str]:
+        """Our name to the table's, for the columns that the table has."""
+        return {ours: theirs for ours, theirs in self.model_dump().items() if theirs is not None}
+
+    @property
+    def delivery(self) -> tuple[str, ...]:
+        """The columns that tell a row's module delivery (rule C1); empty where the table has no module."""
+        return tuple(c for c in ("module", "occurrence", "period") if getattr(self, c)) if self.module else ()
+
+
+class MappingColumns(_Columns):
+    course: str = "course"
+    module: str = "module"
+    occurrence: str | None = "occurrence"
+    academic_year: str | None = "academic_year"
+    period: str | None = "period"
+    department: str | None = None
+    import_groups: str | None = "import_groups"
+    status: str | None = "status"
+
+
+class GroupingColumns(_Columns):
+    """Rule G2: idnumber and course are needed; name defaults to the idnumber, description to blank."""
+
+    course: str = "course"
+    idnumber: str = "idnumber"
+    name: str | None = None
+    description: str | None = None
+
+
+class GroupColumns(GroupingColumns):
+    grouping: str | None = None
+
+
+class MembershipColumns(_Columns):
+    course: str | None = None
+    group: str = "group_idnumber"
+    user: str = "user"
+
+
+class _Dataset(_Strict):
+    """A remote table: a table or view by its name, or a statement in ``include/sql/``; never both."""
+
+    connection: str
+    table: str | None = None
+    sql: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_table_and_sql(self) -> "_Dataset":
+        if (self.table is None) == (self.sql is None):
+            raise ValueError("give either 'table' (a table or view) or 'sql' (a file in include/sql), one of them")
+        return self
+
+
+class Mappings(_Dataset):
+    columns: MappingColumns = MappingColumns()
+
+
+class Groupings(_Dataset):
+    columns: GroupingColumns = GroupingColumns()
+
+
+class Groups(_Dataset):
+    columns: GroupColumns = GroupColumns()
+
+
+class Memberships(_Dataset):
+    columns: MembershipColumns = MembershipColumns()
+
+
+class Environment(_Strict):
+    """What the databases and the Moodle of one environment answer when asked who they are (rule I1)."""
+
+    moodle: str
+    databases: dict[str, str] = Field(default_factory=dict)
+
+
+class Moodle(_Strict):
+    connection: str = "groupsync_moodle"
+    batch_items: int = Field(100, ge=1, le=500)
+    # PHP silently drops what is past max_input_vars; 1,000 is its default where nobody raised it.
+    form_variables: int = Field(1000, ge=20)
+    connect_timeout: float = Field(5, gt=0)
+    read_timeout: float = Field(300, gt=0)
+    readers: int = Field(4, ge=1, le=16)
+    verify_tls: bool = True
+
+
+class Fraction(_Strict):
+    """Trips at strictly more than ``fraction`` of the managed when over ``floor``, or at more than ``count``."""
+
+    fraction: float | None = Field(None, ge=0, le=1)
+    floor: int = Field(0, ge=0)
+    count: int | None = Field(None, ge=0)
+
+
+class BreakerLimits(_Strict):
+    """The limits of the circuit breaker's rules; null switches a rule off, 0 means "none allowed" (rule B3)."""
+
+    empty: bool = True
+    run_deletes: Fraction | None = Fraction(fraction=0.05, floor=20, count=100)
+    run_removals: Fraction | None = Fraction(fraction=0.10, floor=100, count=2000)
+    course_emptied: int | None = Field(0, ge=0)
+    delete_only: int | None = Field(20, ge=0)
+
+
+class Settings(_Strict):
+    """Everything that a university decides; ``docs/settings.md`` explains each and its name in the design."""
+
+    localcoursefield: Literal["id", "idnumber", "shortname"] = "idnumber"
+    localuserfield: Literal["id", "idnumber", "username", "email"] = "idnumber"
+    localgroupfield: Literal["id", "idnumber", "name"] = "idnumber"
+    localgroupingfield: Literal["id", "idnumber", "name"] = "idnumber"
+    mappings: Mappings | None
+    groupings: Groupings | None = None
+    groups: Groups | None = None
+    memberships: Memberships | None = None
+    on_name_collision: Literal["suffix", "warn"] = "suffix"
+    adopt_same_name: bool = False
+    on_local_edit: Literal["source", "keep"] = "source"
+    moodle: Moodle = Moodle()
+    state_connection: str = "groupsync_state"
+    environments: dict[str, Environment] = Field(default_factory=dict)
+    breaker: BreakerLimits = BreakerLimits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mappings_none(cls, raw: Any) -> Any:
+        # Rule C6's `mappings: none` is a decision; leaving the key out is not.
+        if isinstance(raw, dict) and raw.get("mappings") == "none":
+            return {**raw, "mappings": None}
+        if isinstance(raw, dict) and raw.get("mappings") is None:
+            raise ValueError("'mappings' is missing: name the mapping table, or write 'mappings: none' (rule C6)")
+        return raw
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        if not self.kinds:
+            raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
+        if "sandbox" in self.environments:
+            raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
+        return self
+
+    @property
+    def datasets(self) -> dict[str, "Mappings | Groupings | Groups | Memberships"]:
+        """The tables that are on, by name, in the order in which they are read."""
+        every = {
+            "mappings": self.mappings,
+            "groupings": self.groupings,
+            "groups": self.groups,
+            "memberships": self.memberships,
+        }
+        return {name: dataset for name, dataset in every.items() if dataset is not None}
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds that are switched on (rule O3); links go with the groups that name a grouping."""
+        on = {
+            Kind.GROUPING: self.groupings is not None,
+            Kind.GROUP: self.groups is not None,
+            Kind.LINK: self.groups is not None and self.groups.columns.grouping is not None,
+            Kind.MEMBERSHIP: self.memberships is not None,
+        }
+        return frozenset(kind for kind, is_on in on.items() if is_on)
+
+    def check_membership_course(self) -> None:
+        """Rule M1: by idnumber and name a group is only found with its course; SettingsError otherwise."""
+        wanted = self.memberships is not None and self.localgroupfield != "id"
+        if wanted and self.memberships and self.memberships.columns.course is None:
+            raise SettingsError(
+                MISSING_COURSE.format(field=self.localgroupfield)
+                + " Set memberships.columns.course, or localgroupfield: id."
+            )
+
+
+class _Term(_Strict):
+    first_on: date
+    last_on: date
+    setid: str
+    academic_year: str
+    periods: tuple[str, ...] = Field(min_length=1)
+
+
+class _Calendar(_Strict):
+    terms: dict[str, _Term]
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings of a YAML file.
+
+    Raises SettingsError naming the file, the key, what is wrong with it and the next step; rule M1's
+    missing course is found here too, before anything is read.
+    """
+    settings = _load(path, Settings)
+    settings.check_membership_course()
+    return settings
+
+
+def load_calendar(path: Path) -> Calendar:
+    """The calendar of a YAML file, terms by first day; SettingsError as for ``load_settings``."""
+    parsed = _load(path, _Calendar)
+    terms = [Term(key=key, **dict(term)) for key, term in parsed.terms.items()]
+    for term in terms:
+        if term.last_on < term.first_on:
+            raise SettingsError(f"{path}: term {term.key}: last_on is before first_on; correct one of them")
+    return Calendar(tuple(sorted(terms, key=lambda term: (term.first_on, term.key))))
+
+
+def _load(path: Path, model: type[_M]) -> _M:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is missing: copy it from the project and adapt it") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(f"{path}:\n" + "\n".join(f"  {_told(e)}" for e in error.errors())) from None
+
+
+def _told(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key; docs/settings.md lists the known ones"
+    return f"{where}: {error['msg'].removeprefix('Value error, ')} (found: {error['input']!r})"[:400]

@@ -1,0 +1,162 @@
+"""A source database, opened read-only: one snapshot for all tables read from it, every value as text."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+
+from include.groupsync.errors import SettingsError, SourceError
+from include.groupsync.model.connection import DatabaseConnection
+from include.groupsync.model.frames import TEXT
+
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class SourceDatabase:
+    """A snapshot of one database: what is read from it belongs together."""
+
+    connection: DatabaseConnection
+    link: sa.Connection
+
+    def identity(self) -> str:
+        """Who the database itself says it is (rule I1), to be compared with what the settings expect.
+
+        SQLite answers by its stamp table, PostgreSQL by name and system identifier, Oracle by database and
+        service name.
+        """
+        ask = {
+            "sqlite": "SELECT 'sqlite ' || environment FROM groupsync_stamp",
+            "postgresql": "SELECT 'postgresql ' || current_database() || ' system ' || system_identifier"
+            " FROM pg_control_system()",
+            "oracle": "SELECT 'oracle ' || sys_context('USERENV', 'DB_NAME') || ' service '"
+            " || sys_context('USERENV', 'SERVICE_NAME') FROM dual",
+        }.get(self.link.dialect.name)
+        if ask is None:
+            raise SettingsError(
+                f"connection {self.connection.conn_id}: {self.link.dialect.name} is not supported;"
+                " use a SQLite, PostgreSQL or Oracle URL"
+            )
+        try:
+            return str(self.link.execute(sa.text(ask)).scalar_one())
+        except SQLAlchemyError as error:
+            return f"no identity ({_short(error)})"
+
+    def stamped_environment(self) -> str | None:
+        """The environment in the stamp table that the sample generator writes; None without that table."""
+        try:
+            with self.link.begin_nested():
+                return str(self.link.execute(sa.text("SELECT environment FROM groupsync_stamp")).scalar_one())
+        except SQLAlchemyError:
+            return None
+
+    def read(self, dataset: str, statement: sa.Executable, binds: Mapping[str, Any]) -> pa.Table:
+        """All rows of the statement; columns as the database names them, in lower case, each as text.
+
+        Raises SourceError when the answer did not come whole: a part is never returned.
+        """
+        try:
+            result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
+            names = [name.lower() for name in result.keys()]
+            batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
+        except SQLAlchemyError as error:
+            raise SourceError(
+                f"{dataset}: could not be read over connection {self.connection.conn_id}: {_short(error)}."
+                f" Check '{dataset}' in groupsync.yaml and the account's right to read; nothing was written."
+            ) from error
+        schema = pa.schema([(name, TEXT) for name in names])
+        return pa.Table.from_batches(batches, schema=schema)
+
+    def columns(self, dataset: str, table: sa.TableClause) -> list[str]:
+        """The table's own column names; SourceError where the table cannot be read."""
+        probe = sa.select(sa.text("*")).select_from(table).where(sa.false())
+        return self.read(dataset, probe, {}).column_names
+
+
+@contextmanager
+def snapshot(connection: DatabaseConnection, project_root: Path) -> Iterator[SourceDatabase]:
+    """The database as it is at one moment, read-only, until the block ends.
+
+    A relative SQLite path is taken from the project's root.  Raises SettingsError for an URL that is none,
+    SourceError when the database refuses or is not there.
+    """
+    engine = _engine(connection, project_root)
+    try:
+        link = engine.connect()
+    except (SQLAlchemyError, OSError) as error:
+        raise SourceError(
+            f"connection {connection.conn_id}: the database refuses: {_short(error)}."
+            " Check the connection's address, account and password in Airflow."
+        ) from error
+    try:
+        with link:
+            _freeze(link)
+            yield SourceDatabase(connection, link)
+    finally:
+        engine.dispose()
+
+
+def sqlite_path(url: sa.URL, project_root: Path) -> Path:
+    """The file of a SQLite URL, relative paths from the project's root."""
+    return project_root / (url.database or "")
+
+
+def _engine(connection: DatabaseConnection, project_root: Path) -> sa.Engine:
+    try:
+        url = sa.make_url(connection.url)
+        if url.get_backend_name() != "sqlite":
+            return sa.create_engine(url, poolclass=sa.NullPool)
+        path = sqlite_path(url, project_root)
+        return sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
+    except (SQLAlchemyError, ImportError) as error:
+        raise SettingsError(
+            f"connection {connection.conn_id}: not a usable database URL ({type(error).__name__});"
+            " it reads dialect+driver://account:password@host:port/database"
+        ) from None
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    # mode=ro: SQLite would answer a missing file with a new, empty database.
+    link = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    link.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return link
+
+
+def _freeze(link: sa.Connection) -> None:
+    """One snapshot for all statements of the connection, in which the database itself refuses to write."""
+    match link.dialect.name:
+        case "postgresql":
+            link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        case "oracle":
+            link.execute(sa.text("SET TRANSACTION READ ONLY"))
+        case "sqlite":
+            link.exec_driver_sql("BEGIN")
+
+
+def _batch(names: list[str], part: Any) -> pa.RecordBatch:
+    columns = zip(*part, strict=True)
+    return pa.RecordBatch.from_arrays([pa.array(map(_as_text, column), TEXT) for column in columns], names)
+
+
+def _as_text(value: Any) -> str | None:
+    """Numbers lose a fraction of nought (Oracle's NUMBER comes as a float); bytes are read as UTF-8."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float | Decimal) and value == value.__trunc__():
+        return str(int(value))
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _short(error: Exception) -> str:
+    """The database's own words, without the statement and its parameters (rule W3)."""
+    own = error.orig if isinstance(error, DatabaseError) and error.orig else error
+    return " ".join(str(own).split())[:300]

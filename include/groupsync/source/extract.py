@@ -1,0 +1,108 @@
+"""The remote tables as the settings name them: our columns, every value as text, rows numbered as read."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import sqlalchemy as sa
+
+from include.groupsync.errors import SettingsError, SourceError
+from include.groupsync.model.frames import TEXT, WHOLE, Schema
+from include.groupsync.settings import Groupings, Groups, Mappings, Memberships
+from include.groupsync.source.database import SourceDatabase
+
+_DELIVERY = {"term": TEXT, "module": TEXT, "occurrence": TEXT, "period": TEXT}
+# The schemas of the remote tables as they are handed on; source_row counts from 1 as the table was read.
+REMOTE: dict[str, Schema] = {
+    "mappings": {
+        "source_row": WHOLE,
+        "course": TEXT,
+        "department": TEXT,
+        "academic_year": TEXT,
+        "import_groups": TEXT,
+        "status": TEXT,
+        **_DELIVERY,
+    },
+    "groupings": {"source_row": WHOLE, "course": TEXT, "idnumber": TEXT, "name": TEXT, "description": TEXT}
+    | _DELIVERY,
+    "groups": {
+        "source_row": WHOLE,
+        "course": TEXT,
+        "idnumber": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "grouping": TEXT,
+        **_DELIVERY,
+    },
+    "memberships": {"source_row": WHOLE, "course": TEXT, "group": TEXT, "user": TEXT} | _DELIVERY,
+}
+
+
+def read_dataset(
+    database: SourceDatabase,
+    name: str,
+    dataset: Mappings | Groupings | Groups | Memberships,
+    sql_folder: Path,
+    binds: Mapping[str, Any],
+) -> pd.DataFrame:
+    """One remote table as read, with the columns of ``REMOTE[name]``; a column that is not configured is null.
+
+    A table with a ``term`` column is read for the run's term; a statement says so by its binds.
+    Raises SourceError when it could not be read whole, SettingsError when a configured column is not there.
+    """
+    configured = dataset.columns.configured
+    if dataset.table is not None:
+        statement, used = _of_table(database, name, dataset.table, configured), binds
+    else:
+        statement, used = _of_file(name, sql_folder / str(dataset.sql), binds)
+    table = database.read(name, statement, used)
+    _check_columns(name, table.column_names, configured)
+    columns = {ours: table.column(theirs.lower()) for ours, theirs in configured.items()}
+    columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
+    frame = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
+    return frame.reindex(columns=list(REMOTE[name])).astype(
+        {column: pd.ArrowDtype(dtype) for column, dtype in REMOTE[name].items()}
+    )
+
+
+def _of_table(
+    database: SourceDatabase, name: str, table: str, configured: Mapping[str, str]
+) -> sa.Select[Any]:
+    schema, _, bare = table.rpartition(".")
+    found = database.columns(name, sa.table(bare, schema=schema or None))
+    _check_columns(name, found, configured)
+    source = sa.table(bare, *(sa.column(theirs) for theirs in configured.values()), schema=schema or None)
+    statement = sa.select(*source.columns)
+    if "term" in configured:
+        statement = statement.where(source.columns[configured["term"]] == sa.bindparam("term"))
+    return statement
+
+
+def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextClause, dict[str, Any]]:
+    try:
+        statement = sa.text(path.read_text(encoding="utf-8").strip().removesuffix(";"))
+    except FileNotFoundError:
+        raise SettingsError(f"{name}.sql: there is no file include/sql/{path.name}; write it or name another") from None
+    used = set(re.findall(r"(?<![:\w]):(\w+)", re.sub(r"--.*|'[^']*'", "", statement.text)))
+    unknown = used - set(binds)
+    if unknown:
+        raise SettingsError(
+            f"{name}.sql: {path.name} asks for the unknown bind :{min(unknown)};"
+            f" known: {', '.join(f':{bind}' for bind in binds)}"
+        )
+    lists = [sa.bindparam(bind, expanding=True) for bind in sorted(used) if isinstance(binds[bind], list)]
+    return statement.bindparams(*lists), {bind: binds[bind] for bind in used}
+
+
+def _check_columns(name: str, found: list[str], configured: Mapping[str, str]) -> None:
+    for ours, theirs in configured.items():
+        if theirs.lower() not in {column.lower() for column in found}:
+            raise SettingsError(
+                f"{name}.columns.{ours}: the table has no column '{theirs}';"
+                f" it has: {', '.join(found)}. Correct {name}.columns.{ours} in groupsync.yaml."
+            )
+    if len(set(found)) != len(found):
+        raise SourceError(f"{name}: two columns have one name ({', '.join(found)}); give them names of their own")
