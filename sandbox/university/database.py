@@ -1,0 +1,45 @@
+"""Database: puts a sample university into any database that SQLAlchemy reaches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import CHAR, Table, create_engine, insert
+
+from sandbox.university.schema import METADATA
+from sandbox.university.university import University
+
+ROWS_PER_INSERT = 50_000
+
+
+def write(university: University, url: str) -> None:
+    """Drop and make the sample's tables at that URL and fill them, in one transaction.
+
+    Blank-padded CHAR columns are padded here, because SQLite would not, and Oracle hands them out so.
+    """
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            # Python's driver opens a transaction only at the first INSERT, too late for the DROPs.
+            connection.exec_driver_sql("BEGIN")
+        METADATA.drop_all(connection)
+        for table in METADATA.sorted_tables:
+            table.create(connection)
+            for rows in _rows(table, university.tables[table.name]):
+                connection.execute(insert(table), rows)
+        connection.commit()
+    engine.dispose()
+
+
+def _rows(table: Table, frame: pd.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    names = table.columns.keys()
+    for start in range(0, len(frame), ROWS_PER_INSERT):
+        part = frame.iloc[start : start + ROWS_PER_INSERT]
+        columns = [_values(part[column.name], column.type) for column in table.columns]
+        yield [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pd.Series, kind: Any) -> list[Any]:
+    if isinstance(kind, CHAR):
+        column = column.str.pad(kind.length, side="right")
+    return column.astype(object).where(column.notna(), None).to_list()
