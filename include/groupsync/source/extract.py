@@ -54,8 +54,10 @@ def read_dataset(
     Raises SourceError when it could not be read whole, SettingsError when a configured column is not there.
     """
     configured = dataset.columns.configured
+    statement: sa.Executable
     if dataset.table is not None:
-        statement, used = _of_table(database, name, dataset.table, configured), binds
+        statement = _of_table(database, name, dataset.table, configured)
+        used = {"term": binds["term"]} if "term" in configured else {}
     else:
         statement, used = _of_file(name, sql_folder / str(dataset.sql), binds)
     table = database.read(name, statement, used)

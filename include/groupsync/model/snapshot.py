@@ -1,0 +1,63 @@
+"""What Moodle held when it was read: the schemas of its frames.
+
+Text is as Moodle stores it; an empty idnumber is null.  ``course`` and ``user`` are keys as rule K3 reads them.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from include.groupsync.model.frames import TEXT, WHOLE, Schema
+
+COURSES: Schema = {"course_id": WHOLE, "course": TEXT}
+GROUPINGS: Schema = {
+    "course_id": WHOLE,
+    "grouping_id": WHOLE,
+    "idnumber": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "description_format": WHOLE,
+}
+GROUPS: Schema = {
+    "course_id": WHOLE,
+    "group_id": WHOLE,
+    "idnumber": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "description_format": WHOLE,
+}
+# Moodle lets a grouping hold a group of another course: the group's idnumber comes along.
+LINKS: Schema = {"grouping_id": WHOLE, "group_id": WHOLE, "group_idnumber": TEXT}
+MEMBERS: Schema = {"group_id": WHOLE, "user_id": WHOLE}
+PARTICIPANTS: Schema = {"course_id": WHOLE, "user_id": WHOLE}
+USERS: Schema = {"user_id": WHOLE, "user": TEXT}
+UNREAD: Schema = {"course_id": WHOLE, "reason": TEXT}
+
+SCHEMAS: dict[str, Schema] = {
+    "courses": COURSES,
+    "groupings": GROUPINGS,
+    "groups": GROUPS,
+    "links": LINKS,
+    "members": MEMBERS,
+    "participants": PARTICIPANTS,
+    "users": USERS,
+    "unread": UNREAD,
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The frames of the courses that were read.
+
+    ``courses`` has one row for each readable course in scope; ``unread`` the ones that could not be read,
+    which are left out of everything (rule O3).  ``participants`` are enrolled, suspended or not.
+    """
+
+    courses: pd.DataFrame
+    groupings: pd.DataFrame
+    groups: pd.DataFrame
+    links: pd.DataFrame
+    members: pd.DataFrame
+    participants: pd.DataFrame
+    users: pd.DataFrame
+    unread: pd.DataFrame

@@ -1,0 +1,244 @@
+"""What Moodle holds now, as frames; its cached lists give ids only, its database says what is behind them.
+
+``get_course_groups`` and ``get_course_groupings`` answer from a cache that shows phantoms after a rollback and
+unwritten names after a refused update; ``get_groups``, ``get_groupings`` and ``get_group_members`` do not.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.errors import MoodleError, MoodleRefused, SettingsError
+from include.groupsync.model import keys
+from include.groupsync.model.frames import frame_of
+from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Snapshot
+from include.groupsync.moodle.client import MoodleClient
+from include.groupsync.moodle.marker import CONTROL_COURSE
+
+RAW = {"moodlewssettingraw": 1}  # without it names come escaped and descriptions cleaned
+_NOT_THERE = "invalidrecord"
+_USERS_PER_CALL = 500
+
+
+def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
+    """All courses of the site (columns COURSES) that have a key in ``field_name``, never the control course.
+
+    Two courses may share a key after trimming; both are listed, and fit nothing (rule K3).
+    """
+    try:
+        listed = client.read("core_course_get_courses", RAW)
+    except MoodleRefused as refused:
+        if refused.errorcode != "errorcoursecontextnotvalid":
+            raise
+        # One course that the account may not enter makes the whole list fail; this one leaves it out.
+        listed = client.read("core_course_get_courses_by_field", RAW)["courses"]
+    found = []
+    for course in listed:
+        if field_name not in course:
+            raise SettingsError(
+                f"localcoursefield: Moodle does not show a course's {field_name} to the token's account;"
+                " give it the capability moodle/course:update, or choose another field."
+            )
+        key = keys.key(str(course[field_name]))
+        if key and course.get("idnumber") != CONTROL_COURSE:
+            found.append({"course_id": course["id"], "course": key})
+    return frame_of(found, COURSES)
+
+
+@dataclass
+class _Courses:
+    """What the calls per course gave: ids to be looked up, people, and the courses that failed."""
+
+    group_ids: dict[int, list[int]] = field(default_factory=dict)
+    grouping_ids: dict[int, list[int]] = field(default_factory=dict)
+    people: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    unread: dict[int, str] = field(default_factory=dict)
+
+
+def read_snapshot(
+    client: MoodleClient,
+    courses: pd.DataFrame,
+    *,
+    user_field: str,
+    with_people: bool,
+    known_groups: Mapping[int, Sequence[int]],
+    known_groupings: Mapping[int, Sequence[int]],
+) -> Snapshot:
+    """Everything that Moodle holds of the given courses (columns COURSES).
+
+    ``known_groups`` and ``known_groupings`` are ids by course that the ledger expects: the lists may hide a
+    new object, so those are looked up whether listed or not.  A course that refuses is in ``unread``.
+    Raises MoodleUnreachable when the site stops answering.
+    """
+    lists = _Courses()
+    with ThreadPoolExecutor(client.settings.readers) as pool:
+        wanted = [int(course_id) for course_id in courses["course_id"]]
+        for course_id, outcome in zip(
+            wanted, pool.map(lambda c: _read_course(client, c, user_field, with_people), wanted), strict=True
+        ):
+            _collect(lists, course_id, outcome, known_groups, known_groupings)
+        groups = _details(pool, client, "core_group_get_groups", "groupids", lists.group_ids, lists, RAW)
+        groupings = _details(
+            pool,
+            client,
+            "core_group_get_groupings",
+            "groupingids",
+            lists.grouping_ids,
+            lists,
+            RAW | {"returngroups": 1},
+        )
+        found_ids = _by_course(groups)
+        members = _details(pool, client, "core_group_get_group_members", "groupids", found_ids, lists, {})
+    return _snapshot(courses, lists, groups, groupings, members, user_field)
+
+
+def find_users(client: MoodleClient, user_field: str, wanted: Iterable[str]) -> pd.DataFrame:
+    """The site's users with one of the keys, enrolled or not (columns USERS).
+
+    Moodle's look-up matches bytes and refuses upper-case usernames: keys of that field come in lower case.
+    """
+    found: list[dict[str, Any]] = []
+    values = sorted(set(wanted))
+    for start in range(0, len(values), _USERS_PER_CALL):
+        asked = {"field": user_field, "values": values[start : start + _USERS_PER_CALL]}
+        for user in client.read("core_user_get_users_by_field", asked):
+            found.append({"user_id": user["id"], "user": _user_key(user, user_field)})
+    return frame_of(found, USERS).drop_duplicates()
+
+
+_Outcome = tuple[list[int], list[int], list[dict[str, Any]]] | str
+
+
+def _read_course(client: MoodleClient, course_id: int, user_field: str, with_people: bool) -> _Outcome:
+    course = {"courseid": course_id}
+    try:
+        groups = client.read("core_group_get_course_groups", course)
+        groupings = client.read("core_group_get_course_groupings", course)
+        people = _participants(client, course_id, user_field) if with_people else []
+    except MoodleRefused as refused:
+        return str(refused)
+    return [g["id"] for g in groups], [g["id"] for g in groupings], people
+
+
+def _participants(client: MoodleClient, course_id: int, user_field: str) -> list[dict[str, Any]]:
+    option = {"name": "userfields", "value": "id" if user_field == "id" else f"id,{user_field}"}
+    found = client.read("core_enrol_get_enrolled_users", {"courseid": course_id, "options": [option]})
+    return [{"user_id": person["id"], "user": _user_key(person, user_field)} for person in found]
+
+
+def _user_key(user: Mapping[str, Any], user_field: str) -> str | None:
+    return keys.user_key(str(user.get(user_field) or ""), user_field)
+
+
+def _collect(
+    lists: _Courses,
+    course_id: int,
+    outcome: _Outcome,
+    known_groups: Mapping[int, Sequence[int]],
+    known_groupings: Mapping[int, Sequence[int]],
+) -> None:
+    if isinstance(outcome, str):
+        lists.unread[course_id] = outcome
+        return
+    group_ids, grouping_ids, people = outcome
+    lists.group_ids[course_id] = sorted({*group_ids, *known_groups.get(course_id, ())})
+    lists.grouping_ids[course_id] = sorted({*grouping_ids, *known_groupings.get(course_id, ())})
+    lists.people[course_id] = people
+
+
+def _details(
+    pool: ThreadPoolExecutor,
+    client: MoodleClient,
+    function: str,
+    argument: str,
+    ids: Mapping[int, Sequence[int]],
+    lists: _Courses,
+    options: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The database's answer for every id; an id that is not there is left out, another error unreads its course."""
+    owner = {moodle_id: course_id for course_id, several in ids.items() for moodle_id in several}
+    wanted = list(owner)
+    size = max(1, client.settings.form_variables - 10)
+    chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+
+    def failed(moodle_id: int, refused: MoodleRefused) -> None:
+        if refused.errorcode != _NOT_THERE:
+            lists.unread[owner[moodle_id]] = str(refused)
+
+    def ask(some: list[int]) -> list[dict[str, Any]]:
+        return _bisect(lambda part: client.read(function, {argument: part, **options}), some, failed)
+
+    return [item for part in pool.map(ask, chunks) for item in part]
+
+
+def _bisect(
+    ask: Callable[[list[int]], list[dict[str, Any]]],
+    ids: list[int],
+    failed: Callable[[int, MoodleRefused], None],
+) -> list[dict[str, Any]]:
+    """One missing id fails the whole call and is not named: halve until it stands alone."""
+    try:
+        return ask(ids)
+    except MoodleRefused as refused:
+        if len(ids) == 1:
+            failed(ids[0], refused)
+            return []
+    middle = len(ids) // 2
+    return _bisect(ask, ids[:middle], failed) + _bisect(ask, ids[middle:], failed)
+
+
+def _by_course(objects: Iterable[Mapping[str, Any]]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for item in objects:
+        found.setdefault(item["courseid"], []).append(item["id"])
+    return found
+
+
+def _snapshot(
+    courses: pd.DataFrame,
+    lists: _Courses,
+    groups: list[dict[str, Any]],
+    groupings: list[dict[str, Any]],
+    members: list[dict[str, Any]],
+    user_field: str,
+) -> Snapshot:
+    readable = courses[~courses["course_id"].isin(list(lists.unread))].reset_index(drop=True)
+    ids = set(readable["course_id"])
+    groups = [group for group in groups if group["courseid"] in ids]
+    groupings = [grouping for grouping in groupings if grouping["courseid"] in ids]
+    kept = {group["id"] for group in groups}
+    people = [(c, person) for c, several in lists.people.items() if c in ids for person in several]
+    records: dict[str, list[dict[str, Any]]] = {
+        "groups": [_object(group, "group_id") for group in groups],
+        "groupings": [_object(grouping, "grouping_id") for grouping in groupings],
+        "links": [
+            {"grouping_id": grouping["id"], "group_id": g["id"], "group_idnumber": g["idnumber"] or None}
+            for grouping in groupings
+            for g in grouping.get("groups", ())
+        ],
+        "members": [
+            {"group_id": answer["groupid"], "user_id": user_id}
+            for answer in members
+            if answer["groupid"] in kept
+            for user_id in answer["userids"]
+        ],
+        "participants": [{"course_id": c, "user_id": person["user_id"]} for c, person in people],
+        "users": [person for _, person in people],
+        "unread": [{"course_id": c, "reason": reason} for c, reason in sorted(lists.unread.items())],
+    }
+    frames = {name: frame_of(some, SCHEMAS[name]).drop_duplicates() for name, some in records.items()}
+    return Snapshot(courses=readable, **frames)
+
+
+def _object(found: Mapping[str, Any], id_column: str) -> dict[str, Any]:
+    return {
+        "course_id": found["courseid"],
+        id_column: found["id"],
+        "idnumber": found["idnumber"] or None,
+        "name": found["name"],
+        "description": found["description"] or "",
+        "description_format": found.get("descriptionformat", 1),
+    }
