@@ -88,8 +88,8 @@ def _readable(folder: Path, name: str) -> Path | None:
 
 
 def _serve(path: Path) -> Response:
-    as_download = {"filename": path.name} if path.suffix == ".csv" else {}
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=HEADERS, **as_download)
+    name = path.name if path.suffix == ".csv" else None  # a file name makes it a download
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=HEADERS, filename=name)
 
 
 def _contents_page(names: list[str]) -> str:

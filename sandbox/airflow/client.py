@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
 FINISHED = frozenset({"success", "failed"})
+ENDED = FINISHED | {"skipped", "upstream_failed", "removed"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class TaskState:
     @property
     def name(self) -> str:
         return self.task_id if self.map_index < 0 else f"{self.task_id} [{self.map_index}]"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
 
 
 class AirflowClient:
@@ -54,6 +60,14 @@ class AirflowClient:
         """Start a run now; its run id."""
         run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         return str(run["dag_run_id"])
+
+    def fail_unfinished_runs(self, dag_id: str) -> None:
+        """For runs whose tasks were killed with Airflow: it would wait minutes for their heartbeat."""
+        if self.find_dag(dag_id) is None:
+            return
+        query = "state=running&state=queued&limit=100"
+        for run in self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]:
+            self._call("PATCH", self._run(dag_id, run["dag_run_id"]), {"state": "failed"})
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self._call("GET", self._run(dag_id, run_id))["state"])
@@ -89,7 +103,7 @@ class AirflowClient:
         return "\n".join(_plain(event) for event in events)
 
     def _run(self, dag_id: str, run_id: str) -> str:
-        return f"/api/v2/dags/{dag_id}/dagRuns/{requests.utils.quote(run_id, safe='')}"
+        return f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self.session.request(method, self.url + path, json=body, timeout=(5, 60))

@@ -31,17 +31,22 @@ def airflow(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "airflow", *arguments]
 
 
-def migrate(environment: dict[str, str], project: Path) -> None:
-    done = subprocess.run(
-        airflow("db", "migrate"), env=environment, cwd=project, capture_output=True, text=True, check=False
-    )
+def bring_up(background: Background, environment: dict[str, str], project: Path, settings: Path) -> bool:
+    """Airflow healthy and with those settings, started if need be; whether it was running before."""
+    was_running = all(map(background.is_running, COMPONENTS))
+    if not was_running:
+        _run(airflow("db", "migrate"), environment, project)
+        for name, arguments in COMPONENTS.items():
+            background.start(name, airflow(*arguments), environment, project)
+    _run([sys.executable, "-m", "sandbox.airflow.settings", str(settings)], environment, project)
+    wait_until_healthy(background, environment)
+    return was_running
+
+
+def _run(command: list[str], environment: dict[str, str], project: Path) -> None:
+    done = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise AirflowDidNotStart(f"airflow db migrate failed:\n{done.stderr[-2000:]}")
-
-
-def start(background: Background, environment: dict[str, str], project: Path) -> None:
-    for name, arguments in COMPONENTS.items():
-        background.start(name, airflow(*arguments), environment, project)
+        raise AirflowDidNotStart(f"{' '.join(command[1:])} failed:\n{done.stderr[-2000:]}")
 
 
 def wait_until_healthy(background: Background, environment: dict[str, str]) -> None:
