@@ -109,7 +109,7 @@ class Sandbox:
 
 
 def make_sample(sandbox: Sandbox) -> None:
-    """The source database and an armed, empty Moodle, unless they are there; half made, they are made again."""
+    """The source database and an armed, empty Moodle, unless they are there; half made, made again."""
     if (sandbox.folder / "made").exists():
         return
     # Imported here: stopping needs none of it, and it takes a second.
