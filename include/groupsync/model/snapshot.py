@@ -49,8 +49,8 @@ SCHEMAS: dict[str, Schema] = {
 class Snapshot:
     """The frames of the courses that were read.
 
-    ``courses`` has one row for each readable course in scope; ``unread`` the ones that could not be read,
-    which are left out of everything (rule O3).  ``participants`` are enrolled, suspended or not.
+    ``courses`` are the courses of Moodle whose key is in scope, all of them; ``unread`` the ones that could
+    not be read, which are left out of everything (rule O3).  ``participants`` are enrolled, suspended or not.
     """
 
     courses: pd.DataFrame

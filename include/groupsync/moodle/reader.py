@@ -92,7 +92,7 @@ def read_snapshot(
         )
         found_ids = _by_course(groups)
         members = _details(pool, client, "core_group_get_group_members", "groupids", found_ids, lists, {})
-    return _snapshot(courses, lists, groups, groupings, members, user_field)
+    return _snapshot(courses, lists, groups, groupings, members)
 
 
 def find_users(client: MoodleClient, user_field: str, wanted: Iterable[str]) -> pd.DataFrame:
@@ -203,10 +203,8 @@ def _snapshot(
     groups: list[dict[str, Any]],
     groupings: list[dict[str, Any]],
     members: list[dict[str, Any]],
-    user_field: str,
 ) -> Snapshot:
-    readable = courses[~courses["course_id"].isin(list(lists.unread))].reset_index(drop=True)
-    ids = set(readable["course_id"])
+    ids = set(courses["course_id"]) - set(lists.unread)
     groups = [group for group in groups if group["courseid"] in ids]
     groupings = [grouping for grouping in groupings if grouping["courseid"] in ids]
     kept = {group["id"] for group in groups}
@@ -230,7 +228,7 @@ def _snapshot(
         "unread": [{"course_id": c, "reason": reason} for c, reason in sorted(lists.unread.items())],
     }
     frames = {name: frame_of(some, SCHEMAS[name]).drop_duplicates() for name, some in records.items()}
-    return Snapshot(courses=readable, **frames)
+    return Snapshot(courses=courses, **frames)
 
 
 def _object(found: Mapping[str, Any], id_column: str) -> dict[str, Any]:

@@ -1,0 +1,221 @@
+"""Who is in which group: packed integer keys on both sides, so that a million rows are one sort (section M).
+
+People and groups are found by key once, where they enter; after that a membership is (group code, user id).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.model.change import PLAN
+from include.groupsync.model.finding import FINDING
+from include.groupsync.model.frames import TEXT, WHOLE, conform, frame_of, rows
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.ledger import FLAG, MANAGED_MEMBERSHIPS, may_delete, with_term, without_term
+from include.groupsync.model.protection import Protection
+from include.groupsync.model.scope import Scope, Standing
+
+# The groups of all courses that were read, as they will be after this plan.  ``match`` is the value that
+# membership rows name the group by; a group that is to be created has no id; one that is to be deleted
+# cannot be joined.  What half a key protects keeps its members (rule K6).
+GROUP_AFTER = {
+    "course": TEXT,
+    "course_id": WHOLE,
+    "group_id": WHOLE,
+    "group": TEXT,
+    "match": TEXT,
+    "fate": TEXT,
+    "half_protected": FLAG,
+}
+_USER_BITS = 32
+
+
+@dataclass(frozen=True)
+class MembershipSides:
+    """``wanted``: usable rows (CLEAN memberships).  ``groups``: GROUP_AFTER.  ``members``, ``participants``:
+    as read from Moodle.  ``users``: everybody known, by key.  ``managed``: MANAGED_MEMBERSHIPS."""
+
+    wanted: pd.DataFrame
+    groups: pd.DataFrame
+    members: pd.DataFrame
+    participants: pd.DataFrame
+    users: pd.DataFrame
+    managed: pd.DataFrame
+    by_group_id: bool = False
+
+
+@dataclass(frozen=True)
+class MembershipDiff:
+    """``changes``: PLAN; ``findings``: FINDING; ``observed``: MANAGED_MEMBERSHIPS rows, empty terms drop."""
+
+    changes: pd.DataFrame
+    findings: pd.DataFrame
+    observed: pd.DataFrame
+
+
+def diff_memberships(
+    sides: MembershipSides,
+    protection: Protection,
+    scope: Scope,
+    term: str,
+    open_terms: frozenset[str] | None,
+) -> MembershipDiff:
+    """Adds for those listed, enrolled and not there; removals of ours that are no longer listed (M1 to M5)."""
+    groups = sides.groups.reset_index(drop=True)
+    groups["code"] = pd.Series(range(len(groups)), dtype="int64")
+    found, lost, protected = _encode(sides, groups)
+    current = _current(sides.members, groups)
+    missing = found[~found["packed"].isin(current)]
+    enrolled = _pack(sides.participants["course_id"], sides.participants["user_id"])
+    can_join = _pack(missing["course_id"], missing["user_id"]).isin(set(enrolled))
+    ours = _ours(sides.managed, groups, current, found, scope)
+    removable = _removals(ours, protection, protected, term, open_terms)
+    return MembershipDiff(
+        changes=_changes(missing[can_join], removable, sides.users),
+        findings=conform(pd.concat([lost, _deferred(missing[~can_join])], ignore_index=True), FINDING),
+        observed=_observed(sides.managed, ours, removable, term),
+    )
+
+
+def _encode(
+    sides: MembershipSides, groups: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, set[int]]:
+    """The rows whose group and person are one each; findings for the others; pairs that ambiguity protects."""
+    wanted = sides.wanted.drop(columns=["term", "module", "occurrence", "period"])
+    on = ["group"] if sides.by_group_id else ["course", "group"]
+    known = groups[groups["fate"] != "deleted"].rename(columns={"group": "group_key", "match": "group"})
+    right = known[list(dict.fromkeys([*on, "course", "group", "code", "group_id", "course_id", "group_key"]))]
+    if sides.by_group_id:
+        wanted = wanted.drop(columns=["course"])
+    with_group = wanted.merge(right, on=on, how="left")
+    with_user = with_group.merge(sides.users, on="user", how="left")
+    fits = with_user.groupby("source_row").agg(groups=("code", "nunique"), people=("user_id", "nunique"))
+    counted = with_user.join(fits, on="source_row")
+    single = (counted["groups"] == 1) & (counted["people"] == 1)
+    could_mean = counted[~single & counted["code"].notna() & counted["user_id"].notna()]
+    found = counted[single].drop_duplicates("source_row").reset_index(drop=True)
+    found["packed"] = _pack(found["code"], found["user_id"])
+    lost = counted[~single].drop_duplicates("source_row")
+    protected = set(_pack(could_mean["code"], could_mean["user_id"]))
+    return found.drop_duplicates("packed"), _unmatched(lost), protected
+
+
+def _pack(high: pd.Series, low: pd.Series) -> pd.Series:
+    packed = (high.astype("int64").to_numpy() << _USER_BITS) | low.astype("int64").to_numpy()
+    return pd.Series(packed, index=high.index)
+
+
+def _current(members: pd.DataFrame, groups: pd.DataFrame) -> set[int]:
+    """What Moodle has now, packed, in the groups that were read."""
+    there = members.merge(groups[["group_id", "code"]].dropna(), on="group_id")
+    return set(_pack(there["code"], there["user_id"]))
+
+
+def _ours(
+    managed: pd.DataFrame, groups: pd.DataFrame, current: set[int], found: pd.DataFrame, scope: Scope
+) -> pd.DataFrame:
+    """Our memberships of groups that were read, with how each stands now."""
+    existing = groups.dropna(subset=["group_id"])
+    ours = managed.merge(
+        existing[["group_id", "code", "course", "group", "match", "fate", "half_protected"]], on="group_id"
+    )
+    ours["packed"] = _pack(ours["code"], ours["user_id"])
+    ours["there"] = ours["packed"].isin(current)
+    ours["listed"] = ours["packed"].isin(set(found["packed"]))
+    ours["frozen"] = [
+        scope.standing(course, label) is Standing.FROZEN
+        for course, label in zip(ours["course"], _or_none(ours["module"]), strict=True)
+    ]
+    return ours
+
+
+def _or_none(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), None)
+
+
+def _removals(
+    ours: pd.DataFrame,
+    protection: Protection,
+    protected: set[int],
+    term: str,
+    open_terms: frozenset[str] | None,
+) -> pd.DataFrame:
+    """Ours, there, in a group that stays whole, in scope, and listed no more by anybody or anything (M5, K6)."""
+    candidates = ours[
+        ours["there"]
+        & ~ours["listed"]
+        & ~ours["frozen"]
+        & (ours["fate"] == "stays")
+        & ~ours["half_protected"]
+        & ~ours["packed"].isin(protected)
+    ]
+    keep = [
+        may_delete(row["terms"], term, open_terms)
+        and not protection.covers(row["course"], {row["match"] or row["group"], row["group"]}, row["user"])
+        for row in rows(candidates[["terms", "course", "match", "group", "user"]])
+    ]
+    return candidates[pd.Series(keep, index=candidates.index, dtype=bool)]
+
+
+def _changes(adds: pd.DataFrame, removals: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+    added = pd.DataFrame(
+        {
+            "course": adds["course"],
+            "group": adds["group_key"],
+            "user": adds["user"],
+            "module": adds["label"],
+            "source_row": adds["source_row"],
+        }
+    ).assign(kind=str(Kind.MEMBERSHIP), action=str(Action.CREATE), rule="M4")
+    removed = removals[["course", "group", "user", "module"]].assign(
+        kind=str(Kind.MEMBERSHIP), action=str(Action.DELETE), rule="M5"
+    )
+    return pd.concat([conform(added, PLAN), conform(removed, PLAN)], ignore_index=True)
+
+
+def _observed(
+    managed: pd.DataFrame, ours: pd.DataFrame, removable: pd.DataFrame, term: str
+) -> pd.DataFrame:
+    """Claims to add or to drop, and ours that were seen gone: they are no longer ours (rule M5)."""
+    records: list[dict[str, Any]] = []
+    columns = [*MANAGED_MEMBERSHIPS, "there", "listed", "frozen"]
+    pending = set(removable["packed"])
+    for row, packed in zip(rows(ours[columns]), ours["packed"], strict=True):
+        if not row["there"]:
+            terms = ""
+        elif row["frozen"] or packed in pending:
+            continue
+        else:
+            terms = with_term(row["terms"], term) if row["listed"] else _unlisted(row["terms"], term)
+        if terms != row["terms"]:
+            records.append({name: row[name] for name in MANAGED_MEMBERSHIPS} | {"terms": terms})
+    return frame_of(records, MANAGED_MEMBERSHIPS)
+
+
+def _unlisted(terms: str, term: str) -> str:
+    """Another open term's claim keeps it; an own claim alone is kept too: a bad row or a hold protects it."""
+    return without_term(terms, term) or terms
+
+
+def _unmatched(lost: pd.DataFrame) -> pd.DataFrame:
+    """One error a row whose group or person Moodle does not have, or has more than once (rule M2)."""
+    reason = pd.Series("user not found: no account in Moodle has this key", index=lost.index)
+    reason[lost["people"] > 1] = "user ambiguous: several accounts in Moodle have this key"
+    reason[lost["groups"] == 0] = "group not found in the course"
+    reason[lost["groups"] > 1] = "group ambiguous: several groups of the course fit"
+    return _findings(lost, "error", "M2", reason, "Correct the row, or the account or group in Moodle.")
+
+
+def _deferred(missing: pd.DataFrame) -> pd.DataFrame:
+    """Listed, known, and not enrolled: never an error and never an enrolment; tried again (rule M4)."""
+    reason = pd.Series("the person is not enrolled in the course", index=missing.index)
+    return _findings(missing, "deferred", "M4", reason, "None: it is added once the person is enrolled.")
+
+
+def _findings(
+    of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str
+) -> pd.DataFrame:
+    columns = of[["course", "user", "source_row"]].assign(key=of["group"], reason=reason)
+    constant = {"dataset": "memberships", "severity": severity, "rule": rule, "next_step": next_step}
+    return conform(columns.assign(**constant), FINDING)

@@ -1,0 +1,268 @@
+"""The comparison of every course in scope, kind by kind, from the run's frames to the plan's."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.diff.links import CourseLinks, ManagedLink, diff_links
+from include.groupsync.diff.memberships import GROUP_AFTER
+from include.groupsync.diff.objects import (
+    After,
+    Course,
+    CourseDiff,
+    Fate,
+    Held,
+    Managed,
+    Policy,
+    Wanted,
+    Words,
+    diff_course,
+    rows_without_course,
+)
+from include.groupsync.model import keys
+from include.groupsync.model.change import PLAN
+from include.groupsync.model.finding import FINDING, Finding, Severity
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of, rows
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.ledger import MANAGED_LINKS, MANAGED_OBJECTS
+from include.groupsync.model.protection import Protection
+from include.groupsync.model.scope import Scope
+from include.groupsync.model.snapshot import Snapshot
+
+# Objects as they will be after the plan, for the steps that build on them.
+AFTER: Schema = {
+    "course": TEXT,
+    "course_id": WHOLE,
+    "moodle_id": WHOLE,
+    "key": TEXT,
+    "name": TEXT,
+    "fate": TEXT,
+}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The outcome of a kind: changes (PLAN), findings (FINDING), ledger rows to write, objects after (AFTER)."""
+
+    changes: pd.DataFrame
+    findings: pd.DataFrame
+    observed: pd.DataFrame
+    after: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a comparison needs: usable rows (CLEAN), Moodle's side, the ledger's frames, scope, protection."""
+
+    wanted: pd.DataFrame
+    snapshot: Snapshot
+    managed: pd.DataFrame
+    managed_links: pd.DataFrame
+    scope: Scope
+    protection: Protection
+    policy: Policy
+
+
+def diff_objects(words: Words, inputs: Inputs) -> Frames:
+    """All groupings, or all groups, of the courses that the run may touch."""
+    id_column = f"{words.kind}_id"
+    courses = _course_ids(inputs.snapshot.courses)
+    wanted = _by(rows(inputs.wanted), "course")
+    held = _by(rows(getattr(inputs.snapshot, words.dataset)), "course_id")
+    managed = _by(rows(inputs.managed[inputs.managed["kind"] == str(words.kind)]), "course_id")
+    appropriated = _appropriated(inputs.snapshot.links) if words.kind is Kind.GROUPING else frozenset()
+    unread = set(inputs.snapshot.unread["course_id"])
+    result = CourseDiff()
+    after: list[dict[str, Any]] = []
+    for course in sorted(inputs.scope.courses):
+        ids = courses.get(course, [])
+        own = [_wanted(row) for row in wanted.get(course, ())]
+        if len(ids) != 1:
+            result.findings += rows_without_course(words, course, own, ambiguous=len(ids) > 1)
+        elif ids[0] not in unread:
+            one = diff_course(
+                words,
+                Course(
+                    course=course,
+                    course_id=ids[0],
+                    wanted=own,
+                    held=[_held(row, id_column) for row in held.get(ids[0], ())],
+                    managed=[_managed(row) for row in managed.get(ids[0], ())],
+                    present=lambda key, course=course: inputs.protection.covers(course, {key}),  # type: ignore[misc]
+                    standing=lambda label, course=course: inputs.scope.standing(course, label),  # type: ignore[misc]
+                    appropriated=appropriated,
+                ),
+                inputs.policy,
+            )
+            result.changes += one.changes
+            result.findings += one.findings
+            result.observed += one.observed
+            after += [_after_row(course, ids[0], item) for item in one.after]
+    return Frames(
+        changes=frame_of((change.row() for change in result.changes), PLAN),
+        findings=frame_of((finding.row() for finding in result.findings), FINDING),
+        observed=frame_of(result.observed, MANAGED_OBJECTS),
+        after=frame_of(after, AFTER),
+    )
+
+
+def unread_courses(snapshot: Snapshot) -> pd.DataFrame:
+    """A finding for each course that could not be read: it is left out like a frozen one (rule O3)."""
+    known = dict(zip(snapshot.courses["course_id"], snapshot.courses["course"], strict=True))
+    found = [
+        Finding("moodle", Severity.ERROR, "O3", f"the course could not be read: {row['reason']}",
+                course=known.get(row["course_id"]),
+                next_step="Let the token's account enter the course; it is left out until then.")
+        for row in rows(snapshot.unread)
+    ]
+    return frame_of((finding.row() for finding in found), FINDING)
+
+
+def diff_all_links(inputs: Inputs, groupings: pd.DataFrame, groups: Frames, field_name: str) -> Frames:
+    """All links of the courses in scope, given both kinds of objects as they will be (AFTER)."""
+    wanted = _by(rows(inputs.wanted), "course")
+    set_aside = {
+        (row["course"], row["key"])
+        for row in rows(groups.findings)
+        if row["severity"] == str(Severity.QUARANTINED)
+    }
+    grouping_afters, group_afters = _by(rows(groupings), "course"), _by(rows(groups.after), "course")
+    links = _links_by_course(inputs.snapshot)
+    managed = _by(rows(inputs.managed_links), "course_id")
+    courses = _names(inputs.snapshot.courses)
+    unread = set(inputs.snapshot.unread["course_id"])
+    changes, findings, observed = [], [], []
+    for course_id, course in sorted(courses.items(), key=lambda item: item[1]):
+        if course_id in unread or course not in inputs.scope.courses:
+            continue
+        one = diff_links(
+            CourseLinks(
+                course=course,
+                course_id=course_id,
+                wanted=[_wanted(r) for r in wanted.get(course, ()) if (course, r["idnumber"]) not in set_aside],
+                groupings=[_after(row) for row in grouping_afters.get(course, ())],
+                groups=[_after(row) for row in group_afters.get(course, ())],
+                links=frozenset(links.get(course_id, ())),
+                managed=[_managed_link(row) for row in managed.get(course_id, ())],
+                present=lambda key, course=course: inputs.protection.covers(course, {key}),  # type: ignore[misc]
+                standing=lambda label, course=course: inputs.scope.standing(course, label),  # type: ignore[misc]
+            ),
+            field_name,
+            inputs.policy,
+        )
+        changes += one.changes
+        findings += one.findings
+        observed += one.observed
+    return Frames(
+        changes=frame_of((change.row() for change in changes), PLAN),
+        findings=frame_of((finding.row() for finding in findings), FINDING),
+        observed=frame_of(observed, MANAGED_LINKS),
+        after=frame_of([], AFTER),
+    )
+
+
+def objects_as_they_are(snapshot: Snapshot, kind: Kind) -> pd.DataFrame:
+    """AFTER for a kind that is switched off: nothing of it changes, and links may still name it."""
+    names = _names(snapshot.courses)
+    id_column = f"{kind}_id"
+    return frame_of(
+        (
+            _after_row(names[row["course_id"]], row["course_id"], _stays(_held(row, id_column)))
+            for row in rows(getattr(snapshot, f"{kind}s"))
+            if row["course_id"] in names
+        ),
+        AFTER,
+    )
+
+
+def groups_to_join(after: pd.DataFrame, field_name: str, protection: Protection) -> pd.DataFrame:
+    """GROUP_AFTER: the groups after this plan, by the value that membership rows name them by (rule M1)."""
+    found = []
+    for row in rows(after):
+        plain = keys.moodle_id_of(row["key"]) is None
+        match = {"id": str(row["moodle_id"]), "idnumber": row["key"] if plain else None, "name": row["name"]}
+        found.append(
+            {
+                "course": row["course"],
+                "course_id": row["course_id"],
+                "group_id": row["moodle_id"],
+                "group": row["key"],
+                "match": match[field_name],
+                "fate": row["fate"],
+                "half_protected": protection.covers_by_half(row["course"], row["key"]),
+            }
+        )
+    return frame_of(found, GROUP_AFTER)
+
+
+def _appropriated(links: pd.DataFrame) -> frozenset[int]:
+    """Groupings that hold a group without idnumber: somebody has put them to a use of their own (rule G7)."""
+    return frozenset(links.loc[links["group_idnumber"].isna(), "grouping_id"])
+
+
+def _course_ids(courses: pd.DataFrame) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    for row in rows(courses):
+        found[row["course"]].append(row["course_id"])
+    return found
+
+
+def _names(courses: pd.DataFrame) -> dict[int, str]:
+    return {ids[0]: course for course, ids in _course_ids(courses).items() if len(ids) == 1}
+
+
+def _by(some: Iterable[Mapping[str, Any]], column: str) -> dict[Any, list[Mapping[str, Any]]]:
+    found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in some:
+        found[row[column]].append(row)
+    return found
+
+
+def _links_by_course(snapshot: Snapshot) -> dict[int, list[tuple[int, int]]]:
+    owner = dict(zip(snapshot.groupings["grouping_id"], snapshot.groupings["course_id"], strict=True))
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for row in rows(snapshot.links):
+        found[owner[row["grouping_id"]]].append((row["grouping_id"], row["group_id"]))
+    return found
+
+
+def _wanted(row: Mapping[str, Any]) -> Wanted:
+    return Wanted(
+        row["idnumber"], row["name"], row["description"], row["label"], row["source_row"], row.get("grouping")
+    )
+
+
+def _held(row: Mapping[str, Any], id_column: str) -> Held:
+    return Held(row[id_column], keys.key(row["idnumber"]), row["name"], row["description"] or "")
+
+
+def _managed(row: Mapping[str, Any]) -> Managed:
+    return Managed(
+        row["moodle_id"], row["idnumber"], row["name"], row["description"], row["module"], row["terms"]
+    )
+
+
+def _managed_link(row: Mapping[str, Any]) -> ManagedLink:
+    return ManagedLink(row["grouping_id"], row["group_id"], row["module"], row["terms"], bool(row["gone"]))
+
+
+def _stays(held: Held) -> After:
+    return After(held.plan_key, held.moodle_id, held.name, Fate.STAYS)
+
+
+def _after(row: Mapping[str, Any]) -> After:
+    return After(row["key"], row["moodle_id"], row["name"], Fate(row["fate"]))
+
+
+def _after_row(course: str, course_id: int, after: After) -> dict[str, Any]:
+    return {
+        "course": course,
+        "course_id": course_id,
+        "moodle_id": after.moodle_id,
+        "key": after.key,
+        "name": after.name,
+        "fate": str(after.fate),
+    }

@@ -1,0 +1,58 @@
+"""What is written down of a change before and after it is sent (rule J1)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from include.groupsync.model.change import Change
+from include.groupsync.model.frames import TEXT, WHOLE, Schema
+
+
+class Outcome(StrEnum):
+    """``waiting``: what it depends on failed.  ``skipped``: no longer what the plan expects (rule A2).
+    ``unknown``: sent, and no answer came.  ``not tried``: the run ended before it."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A change about to be sent, with Moodle's ids; ``image`` is a delete's full before-image."""
+
+    change: Change
+    batch: int
+    course_id: int
+    grouping_id: int | None = None
+    group_id: int | None = None
+    user_id: int | None = None
+    image: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an intent; ``made_id`` is the Moodle id of what was created."""
+
+    entry: int
+    outcome: Outcome
+    reason: str | None = None
+    made_id: int | None = None
+
+
+# What became of every change of a plan: PLAN's keys with outcome, reason and the id that was made.
+OUTCOME: Schema = {
+    "kind": TEXT,
+    "action": TEXT,
+    "course": TEXT,
+    "grouping": TEXT,
+    "group": TEXT,
+    "user": TEXT,
+    "outcome": TEXT,
+    "reason": TEXT,
+    "made_id": WHOLE,
+    "source_row": WHOLE,
+}

@@ -1,0 +1,66 @@
+"""What this sync manages and last applied: the ledger's frames, and what a run observes for it.
+
+``terms`` are the terms that list the thing, sorted and parted by blanks (rule C5).  ``name`` and
+``description`` are what was last applied, null where nothing was.  Memberships and links are found by
+Moodle's ids: an object that was deleted and made again by hand has lost what was ours in it.
+"""
+
+import pyarrow as pa
+
+from include.groupsync.model.frames import TEXT, WHOLE, Schema
+
+FLAG = pa.bool_()
+
+MANAGED_OBJECTS: Schema = {
+    "kind": TEXT,
+    "moodle_id": WHOLE,
+    "course_id": WHOLE,
+    "course": TEXT,
+    "idnumber": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "module": TEXT,
+    "terms": TEXT,
+}
+# gone: ours, and taken out in Moodle by hand since; it stays as they left it (rule L2).
+MANAGED_LINKS: Schema = {
+    "grouping_id": WHOLE,
+    "group_id": WHOLE,
+    "course_id": WHOLE,
+    "module": TEXT,
+    "terms": TEXT,
+    "gone": FLAG,
+}
+MANAGED_MEMBERSHIPS: Schema = {
+    "group_id": WHOLE,
+    "user_id": WHOLE,
+    "course_id": WHOLE,
+    "user": TEXT,
+    "module": TEXT,
+    "terms": TEXT,
+}
+LEDGER: dict[str, Schema] = {
+    "objects": MANAGED_OBJECTS,
+    "links": MANAGED_LINKS,
+    "memberships": MANAGED_MEMBERSHIPS,
+}
+
+
+def with_term(terms: str | None, term: str) -> str:
+    """The claims with the term among them."""
+    return " ".join(sorted({*(terms or "").split(), term}))
+
+
+def without_term(terms: str | None, term: str) -> str:
+    """The claims without the term."""
+    return " ".join(sorted({*(terms or "").split()} - {term}))
+
+
+def may_delete(terms: str | None, term: str, open_terms: frozenset[str] | None) -> bool:
+    """Whether the run's own term has dropped it and no other open term lists it (rule C5).
+
+    ``open_terms`` None: without a calendar every term is open.
+    """
+    claims = set((terms or "").split())
+    others = claims - {term}
+    return term in claims and not (others if open_terms is None else others & open_terms)

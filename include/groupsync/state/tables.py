@@ -1,0 +1,90 @@
+"""The tables of the state database: stamp, ledger, journal, runs."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+# One row: which environment and deployment the ledger belongs to, stamped when it was made (rule I1).
+STAMP = sa.Table(
+    "stamp",
+    METADATA,
+    sa.Column("one", sa.Integer, primary_key=True),
+    sa.Column("environment", sa.String(100), nullable=False),
+    sa.Column("deployment_id", sa.String(36), nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+# Groupings and groups that this sync manages, by Moodle's id; name and description as last applied.
+OBJECT = sa.Table(
+    "ledger_object",
+    METADATA,
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("moodle_id", sa.BigInteger, primary_key=True),
+    sa.Column("course_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("course", sa.String(255), nullable=False),
+    sa.Column("idnumber", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(255)),
+    sa.Column("description", sa.Text),
+    sa.Column("module", sa.String(255)),
+    sa.Column("terms", sa.Text, nullable=False),
+)
+
+LINK = sa.Table(
+    "ledger_link",
+    METADATA,
+    sa.Column("grouping_id", sa.BigInteger, primary_key=True),
+    sa.Column("group_id", sa.BigInteger, primary_key=True, index=True),
+    sa.Column("course_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("module", sa.String(255)),
+    sa.Column("terms", sa.Text, nullable=False),
+    sa.Column("gone", sa.Boolean, nullable=False),
+)
+
+MEMBERSHIP = sa.Table(
+    "ledger_membership",
+    METADATA,
+    sa.Column("group_id", sa.BigInteger, primary_key=True),
+    sa.Column("user_id", sa.BigInteger, primary_key=True),
+    sa.Column("course_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("module", sa.String(255)),
+    sa.Column("terms", sa.Text, nullable=False),
+)
+
+# Every write to Moodle: the intent before the call, the outcome after it (rule J1).
+JOURNAL = sa.Table(
+    "journal",
+    METADATA,
+    sa.Column("entry", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(250), nullable=False, index=True),
+    sa.Column("batch", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("action", sa.String(10), nullable=False),
+    sa.Column("rule", sa.String(10), nullable=False),
+    sa.Column("course_id", sa.BigInteger, nullable=False),
+    sa.Column("course", sa.String(255), nullable=False),
+    sa.Column("grouping", sa.String(255)),
+    sa.Column("group", sa.String(255)),
+    sa.Column("user", sa.String(255)),
+    sa.Column("grouping_id", sa.BigInteger),
+    sa.Column("group_id", sa.BigInteger),
+    sa.Column("user_id", sa.BigInteger),
+    sa.Column("before", sa.JSON),
+    sa.Column("after", sa.JSON),
+    sa.Column("intent_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("outcome_at", sa.DateTime(timezone=True)),
+    sa.Column("reason", sa.Text),
+)
+
+RUN = sa.Table(
+    "run",
+    METADATA,
+    sa.Column("run_id", sa.String(250), primary_key=True),
+    sa.Column("term", sa.String(50), nullable=False),
+    sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("ended_at", sa.DateTime(timezone=True)),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("plan_digest", sa.String(64)),
+    sa.Column("counts", sa.JSON),
+)
