@@ -21,7 +21,7 @@ demo: $(READY)  ## sync a sample university into a Moodle stand-in (ONCE=1: chec
 
 stop:  ## stop everything that `make demo` started
 	@if [ -d .sandbox/processes ]; then \
-	    $(MAKE) --no-print-directory $(READY) && $(BIN)/python -m sandbox.demo stop; \
+	    $(MAKE) -s $(READY) && $(BIN)/python -m sandbox.demo stop; \
 	else echo "nothing is running"; fi
 
 clean: stop  ## stop, and remove all that was made here, the virtual environment too

@@ -264,6 +264,11 @@ def start(home: Path, *, once: bool) -> int:
     except (DemoFailed, server.AirflowDidNotStart, requests.RequestException, TimeoutError) as problem:
         print(f"\ndemo failed: {problem}\nlogs: {sandbox.background.folder}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted" if once else "\ninterrupted; what runs goes on until: make stop", file=sys.stderr
+        )
+        return 130
     finally:
         if once:
             stop(home)

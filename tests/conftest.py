@@ -7,10 +7,17 @@ run and the summary lists it; with REQUIRE_ALL=1, as in CI, it fails.
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from sandbox.airflow.client import AirflowClient
+
+ROOT = Path(__file__).resolve().parent.parent
 NEEDS = "needs "
 
 
@@ -45,3 +52,67 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for name, test_count in sorted(missing.items()):
         terminalreporter.write_line(f"not run: needs {name} ({test_count} tests)", yellow=True)
+
+
+@dataclass(frozen=True)
+class LocalAirflow:
+    """A running Airflow with two throw-away DAGs: `moodle_group_try` and `other`."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def client(self, user: str = "admin") -> "AirflowClient":
+        from sandbox.airflow.client import AirflowClient
+
+        return AirflowClient(self.environment["AIRFLOW__API__BASE_URL"], user, user)
+
+
+THROW_AWAY_DAGS = """
+from airflow.sdk import Param, dag, task
+
+def make(dag_id):
+    @dag(dag_id=dag_id, schedule=None, params={"fail": Param(False, type="boolean")})
+    def wired():
+        @task
+        def first(params=None):
+            print("first was here")
+
+        @task
+        def second(params=None):
+            if params["fail"]:
+                raise ValueError("told to fail")
+
+        first() >> second()
+
+    return wired()
+
+make("moodle_group_try")
+make("other")
+"""
+
+
+def make_throw_away_project(folder: Path) -> Path:
+    """The project's code and plugins, with other DAGs."""
+    (folder / "dags").mkdir(parents=True)
+    (folder / "dags" / "try.py").write_text(THROW_AWAY_DAGS)
+    for name in ("include", "plugins", "sandbox"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    """One for the whole session: it takes 15 seconds to start."""
+    from sandbox.airflow import server
+    from sandbox.airflow.background import Background
+    from sandbox.airflow.environment import airflow_environment
+
+    home = tmp_path_factory.mktemp("airflow")
+    project = make_throw_away_project(home / "project")
+    environment = airflow_environment(project, home, server.free_port(0))
+    background = Background(home / "processes")
+    try:
+        server.bring_up(background, environment, project, ROOT / "airflow_settings.yaml")
+        yield LocalAirflow(home, environment)
+    finally:
+        background.stop()
