@@ -18,6 +18,6 @@ SIZES = {
     for size in (
         Size("small", courses=20, previous_courses=4, students=300),
         Size("medium", courses=850, previous_courses=130, students=4_000),
-        Size("ucl", courses=12_500, previous_courses=1_480, students=45_000),
+        Size("ucl", courses=12_600, previous_courses=1_500, students=45_000),
     )
 }

@@ -29,14 +29,14 @@ class Kind:
 
 
 KINDS = (
-    Kind("TUT", "Tutorial", 12, "Tutorials"),
-    Kind("SEM", "Seminar", 18, "Seminars"),
-    Kind("LAB", "Lab", 25, "Labs"),
-    Kind("GRP", "Group", 20, None),
+    Kind("TUT", "Tutorial", 15, "Tutorials"),
+    Kind("SEM", "Seminar", 22, "Seminars"),
+    Kind("LAB", "Lab", 32, "Labs"),
+    Kind("GRP", "Group", 25, None),
 )
-# Which kinds (numbers of KINDS) a delivery has, drawn from evenly; a fifth has the whole class only.
+# Which kinds (numbers of KINDS) a delivery has, drawn from evenly; a tenth has the whole class only.
 PATTERNS: tuple[tuple[int, ...], ...] = (
-    (), (), (0,), (1,), (2, 0), (1, 2), (0, 1, 2), (3,), (0, 1), (0, 2),
+    (), (0,), (1,), (0, 1), (0, 2), (1, 2), (0, 2), (3,), (0, 1, 2), (0, 1, 2, 3),
 )  # fmt: skip
 
 
