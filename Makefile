@@ -36,7 +36,6 @@ test-fast: $(READY)  ## the tests that need neither Airflow nor a browser
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
