@@ -6,12 +6,13 @@ from itertools import groupby, islice
 from typing import Any
 
 from include.groupsync.apply.ids import Ids
-from include.groupsync.apply.ports import Journal, Now, Reader, Writer
+from include.groupsync.apply.ports import Journal, Reader, Writer
 from include.groupsync.errors import MoodleRefused, MoodleUnreachable, OutcomeUnknown
 from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
+from include.groupsync.model.snapshot import Now
 from include.groupsync.model.things import Group, Grouping
 
 # Form fields that one item of a call takes, by kind and action.
@@ -61,16 +62,20 @@ class Executor:
         Raises MoodleUnreachable or OutcomeUnknown when the site stops answering; by then the journal knows
         what was sent, and every change has been recorded.
         """
-        ordered = plan.changes()
-        for (kind, action, _), course in groupby(ordered, key=lambda c: (c.kind, c.action, c.course)):
+        stopped: Exception | None = None
+        for (kind, action, _), course in groupby(plan.changes(), key=lambda c: (c.kind, c.action, c.course)):
             limit = self.writer.limit(_FIELDS[kind, action])
             while batch := list(islice(course, limit)):
+                if stopped is not None:
+                    for change in batch:
+                        record(Result(change, Outcome.NOT_TRIED, "the site stopped answering"))
+                    continue
                 try:
                     self._apply_batch(kind, action, batch, record)
-                except (MoodleUnreachable, OutcomeUnknown):
-                    for change in (*course, *ordered):
-                        record(Result(change, Outcome.NOT_TRIED, "the site stopped answering"))
-                    raise
+                except (MoodleUnreachable, OutcomeUnknown) as error:
+                    stopped = error
+        if stopped is not None:
+            raise stopped
 
     def _apply_batch(
         self, kind: Kind, action: Action, changes: Sequence[Change], record: Callable[[Result], None]

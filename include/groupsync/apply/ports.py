@@ -1,10 +1,10 @@
 """What the executor needs of the world, as small protocols: a dry run or a test is another implementation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from include.groupsync.model.journal import Intent, Settled
+from include.groupsync.model.snapshot import Now
 
 Pair = tuple[int, int]
 Item = dict[str, Any]
@@ -25,19 +25,6 @@ class Writer(Protocol):
     def add_members(self, pairs: Sequence[Pair]) -> None: ...
     def remove_members(self, pairs: Sequence[Pair]) -> None: ...
     def heal(self, course_id: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Now:
-    """An object as Moodle's database has it at this moment; ``holds`` are a group's members or a
-    grouping's groups, by id."""
-
-    course_id: int
-    key: str | None
-    name: str
-    description: str
-    description_format: int
-    holds: tuple[int, ...]
 
 
 class Reader(Protocol):

@@ -62,7 +62,8 @@ def _object_difference(change: Change, made_id: int | None, ids: Ids, state: Sta
     expected = {"idnumber": own, "name": thing.name, "description": thing.description or ""}
     if keys.moodle_id_of(own) is not None:
         del expected["idnumber"]
-    wrong = [what for what, value in expected.items() if (there[what] or "") != value]
+    stored = dict(there) | {"idnumber": keys.key(str(there["idnumber"] or ""))}
+    wrong = [what for what, value in expected.items() if (stored[what] or "") != value]
     return f"other {', '.join(wrong)} than was written" if wrong else None
 
 

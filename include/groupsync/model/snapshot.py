@@ -61,3 +61,16 @@ class Snapshot:
     participants: pd.DataFrame
     users: pd.DataFrame
     unread: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Now:
+    """An object as Moodle's database has it at this moment; ``holds`` are a group's members or a
+    grouping's groups, by id."""
+
+    course_id: int
+    key: str | None
+    name: str
+    description: str
+    description_format: int
+    holds: tuple[int, ...]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import MoodleError, MoodleRefused, SettingsError
+from include.groupsync.errors import MoodleRefused, SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of
-from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Snapshot
+from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Now, Snapshot
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import CONTROL_COURSE
 
@@ -240,3 +240,51 @@ def _object(found: Mapping[str, Any], id_column: str) -> dict[str, Any]:
         "description": found["description"] or "",
         "description_format": found.get("descriptionformat", 1),
     }
+
+
+class ObjectsNow:
+    """Single objects past the cache, for the look before a delete (rule A2)."""
+
+    def __init__(self, client: MoodleClient):
+        self._client = client
+
+    def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
+        """Groups with their members; an id that is gone is left out."""
+        found = self._ask("core_group_get_groups", "groupids", ids, RAW)
+        members = self._ask("core_group_get_group_members", "groupids", [g["id"] for g in found], {})
+        holds = {answer["groupid"]: tuple(sorted(answer["userids"])) for answer in members}
+        return {group["id"]: _now(group, holds.get(group["id"], ())) for group in found}
+
+    def groupings_now(self, ids: Sequence[int]) -> dict[int, Now]:
+        """Groupings with their groups; an id that is gone is left out."""
+        found = self._ask("core_group_get_groupings", "groupingids", ids, RAW | {"returngroups": 1})
+        return {g["id"]: _now(g, tuple(sorted(x["id"] for x in g.get("groups", ())))) for g in found}
+
+    def _ask(
+        self, function: str, argument: str, ids: Sequence[int], options: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        def failed(_: int, refused: MoodleRefused) -> None:
+            if refused.errorcode != _NOT_THERE:
+                raise refused
+
+        size = max(1, self._client.settings.form_variables - 10)
+        return [
+            item
+            for start in range(0, len(ids), size)
+            for item in _bisect(
+                lambda part: self._client.read(function, {argument: part, **options}),
+                list(ids[start : start + size]),
+                failed,
+            )
+        ]
+
+
+def _now(found: Mapping[str, Any], holds: tuple[int, ...]) -> Now:
+    return Now(
+        course_id=found["courseid"],
+        key=keys.key(found["idnumber"]),
+        name=found["name"],
+        description=found["description"] or "",
+        description_format=found.get("descriptionformat", 1),
+        holds=holds,
+    )

@@ -1,0 +1,21 @@
+"""``delete_only``: a plan that deletes and neither creates nor updates: the shape of the incident."""
+
+from collections.abc import Iterator
+
+from include.groupsync.breaker.evidence import Evidence
+from include.groupsync.breaker.rules.run_deletes import ALL_DELETES
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.verdict import Effect, Observation
+
+
+def look(evidence: Evidence, limit: int | None) -> Iterator[Observation]:
+    """One observation: the plan's deletes of groupings and groups, if it does nothing else."""
+    deletes = evidence.count((Kind.GROUPING, Kind.GROUP), Action.DELETE)
+    every = tuple(Kind)
+    others = evidence.count(every, Action.CREATE) + evidence.count(every, Action.UPDATE)
+    only = deletes if others == 0 else 0
+    yield Observation(
+        "delete_only", "run", only, limit, deletes, others, limit is not None and only > limit,
+        f"{deletes} deletes beside {others} creates and updates",
+        Effect.HOLD, ALL_DELETES,
+    )  # fmt: skip

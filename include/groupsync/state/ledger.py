@@ -1,0 +1,65 @@
+"""The ledger: what this sync manages and last applied (rules O1, O2, C5)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from include.groupsync.model.frames import conform, rows
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.ledger import LEDGER
+from include.groupsync.state.tables import LINK, MEMBERSHIP, OBJECT
+
+TABLES = {"objects": OBJECT, "links": LINK, "memberships": MEMBERSHIP}
+_KEYS = {
+    "objects": ("kind", "moodle_id"),
+    "links": ("grouping_id", "group_id"),
+    "memberships": ("group_id", "user_id"),
+}
+
+
+def load(link: sa.Connection, name: str) -> pd.DataFrame:
+    """One of the ledger's tables whole (columns LEDGER[name])."""
+    schema = LEDGER[name]
+    statement = sa.select(*(TABLES[name].c[column] for column in schema))
+    return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), schema)
+
+
+def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:
+    """Write what a run observed (columns LEDGER[name]); a row without terms is dropped.
+
+    What is dropped as a group or grouping takes its links and memberships with it.
+    """
+    table, key = TABLES[name], _KEYS[name]
+    records = rows(conform(observed, LEDGER[name]))
+    replace(link, table, key, [row for row in records if row["terms"]], every=records)
+    if name == "objects":
+        for row in records:
+            if not row["terms"]:
+                drop_inside(link, row["kind"], row["moodle_id"])
+
+
+def replace(
+    link: sa.Connection,
+    table: sa.Table,
+    key: tuple[str, ...],
+    kept: list[dict[str, Any]],
+    every: Iterable[Mapping[str, Any]],
+) -> None:
+    """Put rows in the place of whatever has their key: portable, and inside one transaction as good as upsert."""
+    ids = [{f"key_{part}": row[part] for part in key} for row in every]
+    if ids:
+        where = sa.and_(*(table.c[part] == sa.bindparam(f"key_{part}") for part in key))
+        link.execute(table.delete().where(where), ids)
+    if kept:
+        link.execute(table.insert(), kept)
+
+
+def drop_inside(link: sa.Connection, kind: str, moodle_id: int) -> None:
+    """Forget the links and memberships of a group or grouping that is gone: Moodle took them with it."""
+    if kind == Kind.GROUP:
+        link.execute(MEMBERSHIP.delete().where(MEMBERSHIP.c.group_id == moodle_id))
+        link.execute(LINK.delete().where(LINK.c.group_id == moodle_id))
+    else:
+        link.execute(LINK.delete().where(LINK.c.grouping_id == moodle_id))
