@@ -1,7 +1,7 @@
 """A made-up university: SITS and CMIS tables, a mapping table, and the Moodle side, the same every time.
 
-    university = generate("small", seed=1)
-    write(university, "sqlite:///source.db")
+university = generate("small", seed=1)
+write(university, "sqlite:///source.db")
 """
 
 from sandbox.university.database import write

@@ -6,7 +6,7 @@ an ordinary class beside its oddity: the four students PLAIN.
 
 from dataclasses import dataclass, field
 
-from sandbox.university.calendar import CURRENT, INSTID, PREVIOUS, Year
+from sandbox.university.calendar import CURRENT, PREVIOUS, Year
 
 Row = dict[str, object]
 
@@ -58,7 +58,11 @@ class Node:
     parent: str | int | None = None
 
 
-TUTORIALS = (Node("TUTS", "Tutorials"), Node("TUT1", "Tutorial 1", "TUTS"), Node("TUT2", "Tutorial 2", "TUTS"))
+TUTORIALS = (
+    Node("TUTS", "Tutorials"),
+    Node("TUT1", "Tutorial 1", "TUTS"),
+    Node("TUT2", "Tutorial 2", "TUTS"),
+)
 
 
 @dataclass(frozen=True)
@@ -138,12 +142,12 @@ CASES = (
                 Node("LAB1", "O'Brien's lab", "LABS"),
                 Node("LAB2", "Caf\u00e9", "LABS"),
                 Node("LAB3", "Cafe\u0301", "LABS"),
-                Node("LAB4", "🧪 Lab, \"B\"; 1 > 0", "LABS"),
+                Node("LAB4", '🧪 Lab, "B"; 1 > 0', "LABS"),
                 Node("LAB5", "  Spaces around  ", "LABS"),
                 Node("LAB6", None, "LABS"),
                 Node("LAB7", "   ", "LABS"),
             ),
-            name='Labs, "wet" and dry;\nin Gower Street & O\'Brien\'s',
+            name="Labs, \"wet\" and dry;\nin Gower Street & O'Brien's",
         ),
     ),
     _one(

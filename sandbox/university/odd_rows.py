@@ -5,8 +5,19 @@ from collections.abc import Iterator
 
 from sandbox.university.calendar import CURRENT, INSTID, PREVIOUS
 from sandbox.university.odd import (
-    CAME_BACK, CASES, CAST, DROPPED, INACTIVE, PLAIN, TWICE, Delivery, Mapping, Node, Person, Row,
-)  # fmt: skip
+    CAME_BACK,
+    CASES,
+    CAST,
+    DROPPED,
+    INACTIVE,
+    PLAIN,
+    TWICE,
+    Delivery,
+    Mapping,
+    Node,
+    Person,
+    Row,
+)
 
 FIRST_KEY = 900_001  # above every thiskey that is drawn in bulk
 Rows = dict[str, list[Row]]
@@ -73,7 +84,7 @@ def _leaves(nodes: tuple[Node, ...]) -> list[str]:
 
 
 def _add_sits(rows: Rows, delivery: Delivery) -> None:
-    module = {"mod_code": delivery.module, "mod_name": delivery.name, "dpt_code": delivery.department}
+    module: Row = {"mod_code": delivery.module, "mod_name": delivery.name, "dpt_code": delivery.department}
     if module not in rows["ins_mod"] and delivery.year is CURRENT:
         rows["ins_mod"].append(module)
     taught: Row = {
@@ -115,10 +126,12 @@ def _add_people(rows: Rows) -> None:
         if person.in_moodle:
             rows["users"].append(
                 {
-                    "username": person.upi.lower(), "idnumber": person.number,
+                    "username": person.upi.lower(),
+                    "idnumber": person.number,
                     "email": f"{person.upi.lower()}@example.org",
-                    "firstname": person.firstname, "lastname": person.lastname,
-                }  # fmt: skip
+                    "firstname": person.firstname,
+                    "lastname": person.lastname,
+                }
             )
 
 

@@ -77,7 +77,7 @@ def sits_rows(everyone: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def user_rows(everyone: pd.DataFrame) -> pd.DataFrame:
-    """Return Moodle's users: username, idnumber, email, firstname, lastname; usernames are lower-case there."""
+    """Return Moodle's users: username (lower-case), idnumber, email, firstname, lastname."""
     known = everyone[everyone["in_moodle"]]
     username = known["upi"].str.lower()
     return pd.DataFrame(

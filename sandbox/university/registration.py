@@ -1,10 +1,10 @@
-"""Registration: what SITS, CMIS and Moodle each say about who takes which delivery, from one list of places."""
+"""Registration: who takes which delivery, as SITS, CMIS and Moodle each say it, from one list of places."""
 
 import numpy as np
 import pandas as pd
 
 from sandbox.university.calendar import Year
-from sandbox.university.choice import below
+from sandbox.university.choice import Codes, below
 
 DROPPED, INACTIVE = 0, 1  # the fates of a place
 
@@ -16,9 +16,9 @@ def stumodule_rows(
     """Return STUMODULES: one row per place without group code (the whole class), and one per group."""
     places = pd.concat([taken[["delivery", "student", "fate"]], grouped], ignore_index=True)
     whole_class = np.arange(len(places)) < len(taken)
-    code = grpcode.take(grouped["group"]).array
+    code = grpcode.take(grouped["group"].to_numpy()).array
     fate = places["fate"].to_numpy()
-    delivery, student = places["delivery"], places["student"]
+    delivery, student = places["delivery"].to_numpy(), places["student"].to_numpy()
     nothing = pd.array([None], dtype="str").take(np.zeros(len(taken), dtype=int))
     return pd.DataFrame(
         {
@@ -44,7 +44,7 @@ def sits_rows(
     """Return INS_MOD, CAM_MAV and who takes what: CAM_SMO when confirmed, CAM_SMS the few still selecting."""
     delivered = taught.reset_index(drop=True)
     ins_mod = delivered.drop_duplicates("module")
-    delivery, student = taken["delivery"], taken["student"]
+    delivery, student = taken["delivery"].to_numpy(), taken["student"].to_numpy()
     rows = pd.DataFrame(
         {
             "spr_code": (everyone["number"] + "/1").take(student).array,
@@ -100,8 +100,8 @@ def enrolment_rows(
     rows = rows.drop_duplicates(["course", "student"])
     return pd.DataFrame(
         {
-            "course_idnumber": pd.Series(courses).take(rows["course"]).array,
-            "user_username": everyone["upi"].str.lower().take(rows["student"]).array,
+            "course_idnumber": pd.Series(courses).take(rows["course"].to_numpy()).array,
+            "user_username": everyone["upi"].str.lower().take(rows["student"].to_numpy()).array,
             "status": rows["status"].array,
         }
     )
@@ -111,5 +111,5 @@ def _same(value: str | None, count: int) -> pd.Series:
     return _pick((value,), np.zeros(count, dtype=int))
 
 
-def _pick(values: tuple[str | None, ...], index: np.ndarray) -> pd.Series:
+def _pick(values: tuple[str | None, ...], index: Codes) -> pd.Series:
     return pd.Series(pd.array(values, dtype="str").take(index))

@@ -4,14 +4,16 @@ CHAR columns are those that Oracle hands out blank-padded. Names are lower-case,
 Oracle's upper-case ones. The last two tables are the university's own.
 """
 
-from sqlalchemy import CHAR, Column, Index, Integer, MetaData, Table, VARCHAR, func
+from typing import Any
+
+from sqlalchemy import CHAR, VARCHAR, Column, Index, Integer, MetaData, Table, func
 from sqlalchemy.types import TypeEngine
 
 METADATA = MetaData()
 NUMBER = Integer()
 
 
-def _table(name: str, /, **columns: TypeEngine) -> Table:
+def _table(name: str, /, **columns: TypeEngine[Any]) -> Table:
     return Table(name, METADATA, *(Column(column, kind) for column, kind in columns.items()))
 
 
@@ -71,16 +73,13 @@ group_mappings = _table(
     academic_year=VARCHAR(12), period=VARCHAR(6), department=VARCHAR(10), import_groups=VARCHAR(1),
     status=VARCHAR(10),
 )  # fmt: skip
-groupsync_stamp = _table(
-    "groupsync_stamp", environment=VARCHAR(20), size_name=VARCHAR(20), seed=NUMBER
-)
+groupsync_stamp = _table("groupsync_stamp", environment=VARCHAR(20), size_name=VARCHAR(20), seed=NUMBER)
 
 # Padded and unpadded codes meet in joins, so the joins trim, and the indexes hold what is trimmed.
 Index("cminstances_instcode", cminstances.c.setid, func.trim(cminstances.c.instcode))
-Index("module_delivery", module.c.setid, module.c.instid, func.trim(module.c.moduleid))
-Index("modulegroups_delivery", modulegroups.c.setid, modulegroups.c.instid, func.trim(modulegroups.c.moduleid))
+for _by_delivery in (module, modulegroups, stumodules):
+    _columns = _by_delivery.c
+    Index(f"{_by_delivery.name}_delivery", _columns.setid, _columns.instid, func.trim(_columns.moduleid))
 Index("modulegroups_thiskey", modulegroups.c.setid, modulegroups.c.thiskey)
 Index("modulegroups_parentkey", modulegroups.c.setid, modulegroups.c.parentkey)
-Index("stumodules_delivery", stumodules.c.setid, stumodules.c.instid, func.trim(stumodules.c.moduleid))
 Index("students_studentid", students.c.setid, students.c.studentid)
-Index("group_mappings_term", group_mappings.c.academic_year, group_mappings.c.period)

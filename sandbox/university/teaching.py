@@ -20,7 +20,7 @@ MAPPING_STATES = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of small group. With a parent node in CMIS's tree it makes a grouping, without one it does not."""
+    """A kind of small group; with a parent node in CMIS's tree it makes a grouping."""
 
     code: str
     name: str
@@ -141,7 +141,9 @@ def places(taught: pd.DataFrame, students: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"delivery": delivery, "seat": seat, "student": student, "fate": fate})
 
 
-def seats_in_groups(taken: pd.DataFrame, taught: pd.DataFrame, sessions: pd.DataFrame, seed: int) -> pd.DataFrame:
+def seats_in_groups(
+    taken: pd.DataFrame, taught: pd.DataFrame, sessions: pd.DataFrame, seed: int
+) -> pd.DataFrame:
     """Return the places once more, once per session: delivery, student, fate, group (row number).
 
     One in fifty has not been put into a group yet.

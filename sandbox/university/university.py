@@ -60,7 +60,7 @@ class University:
 
 
 def generate(size: str | Size, seed: int = 1) -> University:
-    """Return the sample of that size ("small", "medium", "ucl" or a Size); same size and seed, same values."""
+    """Return the sample of a size ("small", "medium", "ucl" or a Size); the same for ever for one seed."""
     size = SIZES[size] if isinstance(size, str) else size
     departments = [code for code, _ in DEPARTMENTS[: max(4, min(len(DEPARTMENTS), size.courses // 6))]]
     everyone = people(size.students, departments, seed)
@@ -147,7 +147,7 @@ def _course_rows(taught: pd.DataFrame, year: Year) -> pd.DataFrame:
 def _timetable_rows(modulegroups: pd.DataFrame, seed: int) -> pd.DataFrame:
     slot = np.arange(len(modulegroups))
     hour = below(9, seed, "hour", slot) + 9
-    rows = modulegroups[["setid", "moduleid", "instid"]].assign(
+    return modulegroups[["setid", "moduleid", "instid"]].assign(
         slotid=slot + 1,
         weekday=below(5, seed, "weekday", slot) + 1,
         starttime=[f"{h:02d}:00" for h in hour],
@@ -158,7 +158,6 @@ def _timetable_rows(modulegroups: pd.DataFrame, seed: int) -> pd.DataFrame:
         modgrpcode=modulegroups["grpcode"],
         roomid=[f"ROOM{n}" for n in below(90, seed, "room", slot)],
     )
-    return rows
 
 
 def _table(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
