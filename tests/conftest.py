@@ -37,11 +37,10 @@ PROGRAMS = {"postgresql": find_postgresql, "chromium": find_chromium}
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needed = [name for marker in item.iter_markers("needs") for name in marker.args]
-    for name in needed:
-        if PROGRAMS[name]() is None:
-            if os.environ.get("REQUIRE_ALL") == "1":
-                pytest.fail(f"{NEEDS}{name}, and REQUIRE_ALL=1 lets nothing be missing", pytrace=False)
-            pytest.skip(f"{NEEDS}{name}")
+    if missing := ", ".join(name for name in needed if PROGRAMS[name]() is None):
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"{NEEDS}{missing}, and REQUIRE_ALL=1 lets nothing be missing", pytrace=False)
+        pytest.skip(f"{NEEDS}{missing}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
