@@ -121,7 +121,7 @@ def _listed(call: Call, course: Row) -> Row:
         shown |= {
             "idnumber": course["idnumber"],
             "categorysortorder": course["sortorder"],
-            "numsections": (last or {}).get("last") or 0,
+            "numsections": (last or {}).get("last") or options.get("numsections", 0),
             "lang": types.clean(course["lang"], "lang"),
             "forcetheme": types.clean(course["theme"], "theme"),
             "courseformatoptions": [{"name": name, "value": value} for name, value in options.items()],

@@ -31,7 +31,8 @@ class GroupCache:
         with self._lock:
             cached = self._courses.get(courseid)
         if cached is None:
-            sql = "SELECT * FROM mdl_{} WHERE courseid = ? ORDER BY name, id"
+            # Moodle leaves the order of equal names open; the recorded site had the newer one first.
+            sql = "SELECT * FROM mdl_{} WHERE courseid = ? ORDER BY name, id DESC"
             cached = CourseGroups(
                 database.all(sql.format("groups"), [courseid]),
                 database.all(sql.format("groupings"), [courseid]),
