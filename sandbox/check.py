@@ -240,7 +240,7 @@ class Held:
 
     groupings: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     groups: dict[int, tuple[str, str, str]] = field(default_factory=dict)
-    links: set[tuple[int, int]] = field(default_factory=set)  # (groupid, groupingid)
+    links: list[tuple[int, int]] = field(default_factory=list)  # (groupid, groupingid)
     members: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     enrolled: set[str] = field(default_factory=set)
 
@@ -261,7 +261,7 @@ def held(moodle_database: Path) -> dict[str, list[Held]]:
             courses[course][1].groups[id_] = _held(*fields)
             place[id_] = course
         for grouping, group in moodle.execute("SELECT groupingid, groupid FROM mdl_groupings_groups"):
-            courses[place[group]][1].links.add((group, grouping))
+            courses[place[group]][1].links.append((group, grouping))
         for group, username in moodle.execute(
             "SELECT m.groupid, u.username FROM mdl_groups_members m JOIN mdl_user u ON u.id = m.userid"
         ):

@@ -156,7 +156,8 @@ def seats_in_groups(
     kind = sessions["kind"].to_numpy()[session]
     among = below(sessions["group_count"].to_numpy()[session], seed, "group", delivery, kind, seat)
     rows["group"] = sessions["first_group"].to_numpy()[session] + among
-    return rows[below(50, seed, "no group", delivery, kind, seat) != 0].reset_index(drop=True)
+    in_group: pd.DataFrame = rows[below(50, seed, "no group", delivery, kind, seat) != 0]
+    return in_group.reset_index(drop=True)
 
 
 def _counted(counts: Codes) -> tuple[Codes, Codes]:

@@ -122,7 +122,8 @@ def _module_rows(taught: pd.DataFrame, year: Year, seed: int) -> pd.DataFrame:
             "isactive": "Y",
         }
     )
-    return pd.concat([rows, rows[below(40, seed, "module twice", np.arange(len(rows))) == 0]])
+    again: pd.DataFrame = rows[below(40, seed, "module twice", np.arange(len(rows))) == 0]
+    return pd.concat([rows, again])
 
 
 def _mapping_rows(taught: pd.DataFrame, year: Year) -> pd.DataFrame:
