@@ -260,10 +260,13 @@ def held(moodle_database: Path) -> dict[str, list[Held]]:
         ):
             courses[course][1].groups[id_] = _held(*fields)
             place[id_] = course
-        for grouping, group in moodle.execute("SELECT groupingid, groupid FROM mdl_groupings_groups"):
+        for grouping, group in moodle.execute(
+            "SELECT l.groupingid, l.groupid FROM mdl_groupings_groups l JOIN mdl_groups g ON g.id = l.groupid"
+        ):
             courses[place[group]][1].links.append((group, grouping))
         for group, username in moodle.execute(
             "SELECT m.groupid, u.username FROM mdl_groups_members m JOIN mdl_user u ON u.id = m.userid"
+            " JOIN mdl_groups g ON g.id = m.groupid"
         ):
             courses[place[group]][1].members[group].add(_key(username).casefold())
         for course, username in moodle.execute(
