@@ -1,0 +1,36 @@
+"""One function per task: load the run's artifacts, call the core, save artifacts.
+
+The order of the tasks is the order of ``STEPS``; each function takes the deployment and the run.  Modules are
+imported where a step is looked up, so that no task pays for another's libraries.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from include.groupsync.steps.run import Deployment, Run
+
+STEPS = {
+    "check_identity": "identify",
+    "extract": "read",
+    "read_moodle": "read",
+    "validate": "judge",
+    "diff_groupings": "compare",
+    "diff_groups": "compare",
+    "diff_memberships": "compare",
+    "circuit_breaker": "decide",
+    "apply": "act",
+    "verify": "act",
+    "report": "tell",
+    "outcome": "tell",
+}
+
+
+def step(name: str) -> Callable[[Deployment, Run], None]:
+    """The function of a step by its task's name."""
+    found: Callable[[Deployment, Run], None] = getattr(
+        import_module(f"include.groupsync.steps.{STEPS[name]}"), name
+    )
+    return found
+
+
+__all__ = ["STEPS", "Deployment", "Run", "step"]

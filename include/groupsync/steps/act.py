@@ -1,0 +1,135 @@
+"""Write what is released to Moodle, and read it back; nothing else in the project writes to Moodle (rule A7)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.apply.executor import Executor, Result
+from include.groupsync.apply.ids import Ids
+from include.groupsync.apply.verify import State, differences
+from include.groupsync.errors import ApplyError
+from include.groupsync.model.finding import FINDING
+from include.groupsync.model.frames import frame_of, rows
+from include.groupsync.model.journal import OUTCOME, Outcome
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.plan import Plan
+from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.moodle.reader import ObjectsNow, read_snapshot
+from include.groupsync.moodle.writer import MoodleWriter
+from include.groupsync.state import ledger
+from include.groupsync.state.journal import RunJournal
+from include.groupsync.steps.decide import load_split
+from include.groupsync.steps.identify import require_identity
+from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
+
+_OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
+
+
+@recorded
+def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
+    """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.
+
+    A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.
+    """
+    released, client = load_split(folder).released, client_of(deployment)
+    require_identity(deployment, client)
+    with deployment.state.begin() as link:
+        for name, table in _OBSERVED.items():
+            ledger.observe(link, table, folder.frame(f"observed/{name}"))
+    snapshot = load_snapshot(folder)
+    executor = Executor(
+        writer=MoodleWriter(client),
+        reader=ObjectsNow(client),
+        journal=RunJournal(deployment.state, run.run_id, run.term_key, deployment.now),
+        ids=_ids(folder),
+        **_before_images(snapshot, folder.frame("users"), released),
+    )
+    results: list[Result] = []
+    try:
+        executor.apply(released, results.append)
+    finally:
+        folder.save_frame("outcomes", frame_of(map(_outcome_row, results), OUTCOME), OUTCOME)
+    return {"outcomes": _count(results), "calls": dict(client.calls)}
+
+
+@recorded
+def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
+    """Read the touched courses again and compare (rule J2); ApplyError where Moodle differs."""
+    outcomes, client = folder.frame("outcomes"), client_of(deployment)
+    touched = set(outcomes.loc[outcomes["outcome"] == str(Outcome.DONE), "course"])
+    courses = folder.frame("moodle/courses")
+    ids = _ids(folder)
+    results = _results(load_split(folder).released, outcomes)
+    made: dict[Kind, dict[int, list[int]]] = {Kind.GROUP: {}, Kind.GROUPING: {}}
+    for result in results:
+        thing = result.change.after
+        if result.made_id is not None and thing is not None:
+            own = getattr(thing, str(thing.kind))
+            ids.objects[thing.kind, thing.course, own] = result.made_id
+            made[thing.kind].setdefault(ids.courses[thing.course], []).append(result.made_id)
+    now = read_snapshot(
+        client,
+        courses[courses["course"].isin(list(touched))].reset_index(drop=True),
+        user_field=deployment.settings.localuserfield,
+        with_people=False,
+        known_groups=made[Kind.GROUP],
+        known_groupings=made[Kind.GROUPING],
+    )
+    found = differences(results, ids, State(now))
+    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
+    if found:
+        raise ApplyError(
+            f"Moodle differs from what was written in {len(found)} places, such as"
+            f" {found[0].course}: {found[0].reason}. The report lists all of them."
+        )
+    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+
+
+def _ids(folder: RunFolder) -> Ids:
+    after = {Kind.GROUPING: folder.frame("after/groupings"), Kind.GROUP: folder.frame("after/groups")}
+    managed = load_ledger(folder)["memberships"]
+    return Ids.of(folder.frame("moodle/courses"), after, folder.frame("users"), managed)
+
+
+def _before_images(snapshot: Snapshot, users: pd.DataFrame, released: Plan) -> dict[str, Any]:
+    """What the deletes' before-images and the look before them need, for the courses that lose something."""
+    if not (released.frame["action"] == "delete").any():
+        return {}
+    members: dict[int, set[int]] = {}
+    for row in rows(snapshot.members):
+        members.setdefault(row["group_id"], set()).add(row["user_id"])
+    groupings: dict[int, list[int]] = {}
+    for row in rows(snapshot.links):
+        groupings.setdefault(row["group_id"], []).append(row["grouping_id"])
+    return {
+        "expected_members": {group_id: frozenset(ids) for group_id, ids in members.items()},
+        "groupings_of": groupings,
+        "user_keys": {row["user_id"]: row["user"] for row in rows(users) if row["user"]},
+    }
+
+
+def _outcome_row(result: Result) -> dict[str, Any]:
+    row: dict[str, Any] = {name: value for name, value in result.change.row().items() if name in OUTCOME}
+    return row | {"outcome": str(result.outcome), "reason": result.reason, "made_id": result.made_id}
+
+
+def _results(released: Plan, outcomes: pd.DataFrame) -> list[Result]:
+    """The changes with what became of them; a plan names each thing once per action."""
+    def key(kind: Any, action: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (str(kind), str(action), *(row.get(part) for part in ("course", "grouping", "group", "user")))
+
+    found = {key(row["kind"], row["action"], row): row for row in rows(outcomes)}
+    results = []
+    for change in released.changes():
+        row = found[key(change.kind, change.action, change.row())]
+        results.append(Result(change, Outcome(row["outcome"]), row["reason"], row["made_id"]))
+    return results
+
+
+def _count(results: list[Result]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for result in results:
+        counts[str(result.outcome)] = counts.get(str(result.outcome), 0) + 1
+    return counts

@@ -1,0 +1,129 @@
+"""Compare what should be with what is, kind by kind; each step leaves its part of the plan."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.diff.memberships import MembershipSides, diff_memberships as diff_all_memberships
+from include.groupsync.diff.objects import GROUPINGS, GROUPS, Policy
+from include.groupsync.diff.together import (
+    AFTER,
+    Frames,
+    Inputs,
+    diff_all_links,
+    diff_objects,
+    groups_to_join,
+    objects_as_they_are,
+    unread_courses,
+)
+from include.groupsync.model.change import PLAN
+from include.groupsync.model.finding import FINDING
+from include.groupsync.model.frames import Schema, frame_of
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.protection import Protection
+from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.scope import Scope
+from include.groupsync.source.clean import CLEAN
+from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
+
+
+@recorded
+def diff_groupings(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
+    """Sections G, O and C on groupings."""
+    snapshot = load_snapshot(folder)
+    folder.save_frame("findings/moodle", unread_courses(snapshot), FINDING)
+    if Kind.GROUPING not in deployment.settings.kinds:
+        return _save(folder, "groupings", _unchanged(objects_as_they_are(snapshot, Kind.GROUPING)), "objects")
+    frames = diff_objects(GROUPINGS, _inputs(deployment, run, folder, "groupings"))
+    return _save(folder, "groupings", frames, "objects")
+
+
+@recorded
+def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
+    """Sections P, L, O and C on groups and their links."""
+    snapshot, kinds = load_snapshot(folder), deployment.settings.kinds
+    nothing = _unchanged(frame_of([], AFTER))
+    if Kind.GROUP not in kinds:
+        _save(folder, "links", nothing, "links")
+        return _save(folder, "groups", _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
+    inputs = _inputs(deployment, run, folder, "groups")
+    groups = diff_objects(GROUPS, inputs)
+    links = nothing
+    if Kind.LINK in kinds:
+        field_name = deployment.settings.localgroupingfield
+        links = diff_all_links(inputs, folder.frame("after/groupings"), groups, field_name)
+    _save(folder, "links", links, "links")
+    return _save(folder, "groups", groups, "objects")
+
+
+@recorded
+def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
+    """Section M on memberships."""
+    if Kind.MEMBERSHIP not in deployment.settings.kinds:
+        return _save(folder, "memberships", _unchanged(frame_of([], AFTER)), "memberships")
+    inputs = _inputs(deployment, run, folder, "memberships")
+    snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
+    groups = groups_to_join(folder.frame("after/groups"), field_name, _protection(folder, "groups"))
+    unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
+    found = diff_all_memberships(
+        MembershipSides(
+            wanted=inputs.wanted[~inputs.wanted["course"].isin(list(unread["course"])).fillna(False)],
+            groups=groups,
+            members=snapshot.members,
+            participants=snapshot.participants,
+            users=folder.frame("users"),
+            managed=load_ledger(folder)["memberships"],
+            by_group_id=field_name == "id",
+        ),
+        inputs.protection,
+        inputs.scope,
+        run.term_key,
+        inputs.policy.open_terms,
+    )
+    frames = Frames(found.changes, found.findings, found.observed, frame_of([], AFTER))
+    return _save(folder, "memberships", frames, "memberships")
+
+
+def policy_of(deployment: Deployment, run: Run) -> Policy:
+    """The settings and the calendar's word on this day, for the rules."""
+    settings, calendar = deployment.settings, deployment.calendar
+    return Policy(
+        term=run.term_key,
+        open_terms=calendar.open_on(deployment.now().date()),
+        later_terms=calendar.later_than(run.term_key),
+        on_name_collision=settings.on_name_collision,
+        adopt_same_name=settings.adopt_same_name,
+        on_local_edit=settings.on_local_edit,
+    )
+
+
+def _inputs(deployment: Deployment, run: Run, folder: RunFolder, dataset: str) -> Inputs:
+    managed = load_ledger(folder)
+    return Inputs(
+        wanted=folder.frame(f"desired/{dataset}"),
+        snapshot=load_snapshot(folder),
+        managed=managed["objects"],
+        managed_links=managed["links"],
+        scope=Scope.of(folder.frame("scope"), dataset),
+        protection=_protection(folder, dataset),
+        policy=policy_of(deployment, run),
+    )
+
+
+def _protection(folder: RunFolder, dataset: str) -> Protection:
+    return Protection.of(folder.frame("protected"), dataset)
+
+
+def _unchanged(after: pd.DataFrame) -> Frames:
+    empty: Schema = CLEAN["memberships"]
+    return Frames(frame_of([], PLAN), frame_of([], FINDING), frame_of([], empty), after)
+
+
+def _save(folder: RunFolder, name: str, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
+    folder.save_frame(f"plan/{name}", frames.changes, PLAN)
+    folder.save_frame(f"findings/{name}", frames.findings, FINDING)
+    folder.save_frame(f"observed/{name}", frames.observed, LEDGER[ledger_table])
+    folder.save_frame(f"after/{name}", frames.after, AFTER)
+    return {"changes": len(frames.changes), "findings": len(frames.findings)}

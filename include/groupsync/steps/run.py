@@ -1,0 +1,133 @@
+"""What a step is given: the deployment with everything from outside, and the run with its folder."""
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from include.groupsync.errors import SettingsError
+from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+from include.groupsync.model.frames import Schema
+from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.snapshot import SCHEMAS, Snapshot
+from include.groupsync.model.term import Calendar, Term
+from include.groupsync.moodle.client import MoodleClient
+from include.groupsync.settings import Settings
+from include.groupsync.state.database import open_state
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Everything that comes from outside: nothing below reads the environment, a clock or a connection itself.
+
+    ``environment`` is the deployment's name, set outside the project (rule I1); ``databases`` and ``moodle``
+    are looked up by the connection names of the settings; ``now`` gives aware UTC times.
+    """
+
+    environment: str
+    settings: Settings
+    calendar: Calendar
+    databases: Mapping[str, DatabaseConnection]
+    moodle: MoodleConnection
+    project_root: Path
+    runs_root: Path
+    now: Callable[[], datetime]
+
+    def database(self, conn_id: str) -> DatabaseConnection:
+        """The connection of that name; SettingsError where Airflow has none."""
+        if conn_id not in self.databases:
+            raise SettingsError(f"connection {conn_id} is not defined: add it in Airflow under Admin, Connections")
+        return self.databases[conn_id]
+
+    @cached_property
+    def state(self) -> sa.Engine:
+        """The state database: ledger, journal, runs."""
+        return open_state(self.database(self.settings.state_connection), self.project_root)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the sync for one term."""
+
+    run_id: str
+    term_key: str
+
+    def folder(self, deployment: Deployment) -> RunFolder:
+        return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
+
+    def term(self, deployment: Deployment) -> Term:
+        """The run's term; SettingsError with the known ones where the calendar has none of that key."""
+        try:
+            return deployment.calendar.term(self.term_key)
+        except KeyError as error:
+            raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
+
+
+Step = Callable[[Deployment, Run], None]
+Body = Callable[[Deployment, Run, RunFolder], Mapping[str, Any] | None]
+
+
+def recorded(body: Body) -> Step:
+    """A step that leaves ``steps/<name>.json``: when, how long, how it ended, and what the body returns.
+
+    The outcome step decides by these files: a task that died leaves none, and so never counts as done.
+    """
+
+    @wraps(body)
+    def run_step(deployment: Deployment, run: Run) -> None:
+        folder, started = run.folder(deployment), deployment.now()
+        name = f"steps/{body.__name__}"
+        (folder.path / f"{name}.json").unlink(missing_ok=True)
+        record: dict[str, Any] = {"started_at": started.isoformat()}
+        try:
+            record |= {"ok": True, **(body(deployment, run, folder) or {})}
+        except Exception as error:
+            record |= {"ok": False, "error": type(error).__name__, "message": str(error)}
+            record["where"] = traceback.format_exception_only(error)[-1].strip()[:2000]
+            raise
+        finally:
+            record["seconds"] = round((deployment.now() - started).total_seconds(), 3)
+            folder.save_json(name, record)
+
+    return run_step
+
+
+def client_of(deployment: Deployment) -> MoodleClient:
+    """A client of the deployment's Moodle."""
+    return MoodleClient(deployment.moodle, deployment.settings.moodle)
+
+
+def save_snapshot(folder: RunFolder, snapshot: Snapshot) -> None:
+    """The frames of a snapshot, as ``moodle/<name>.parquet``."""
+    for name, schema in SCHEMAS.items():
+        folder.save_frame(f"moodle/{name}", getattr(snapshot, name), schema)
+
+
+def load_snapshot(folder: RunFolder) -> Snapshot:
+    return Snapshot(**{name: folder.frame(f"moodle/{name}") for name in SCHEMAS})
+
+
+def save_frames(folder: RunFolder, prefix: str, frames: Mapping[str, tuple[Any, Schema]]) -> None:
+    """Several frames with their schemas below one prefix."""
+    for name, (frame, schema) in frames.items():
+        folder.save_frame(f"{prefix}{name}", frame, schema)
+
+
+def load_ledger(folder: RunFolder) -> dict[str, Any]:
+    """The ledger's frames as they were when Moodle was read."""
+    return {name: folder.frame(f"ledger/{name}") for name in LEDGER}
+
+
+def step_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
+    """What each step that ended has left, by name."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((folder.path / "steps").glob("[!.]*.json"))
+    }
