@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sandbox.moodle.database import Database, Row
-from sandbox.moodle.errors import InvalidParameter, MissingCapability, MissingRecord, MoodleException, RequireLogin
+from sandbox.moodle.errors import (
+    InvalidParameter,
+    MissingCapability,
+    MissingRecord,
+    MoodleException,
+    RequireLogin,
+)
 from sandbox.moodle.groupcache import CourseGroups, GroupCache
 
 SITE_COURSE = 1

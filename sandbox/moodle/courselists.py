@@ -6,19 +6,20 @@ from sandbox.moodle import php, types
 from sandbox.moodle.access import SITE_COURSE, SYSTEM_CONTEXT, Call
 from sandbox.moodle.courses import format_options
 from sandbox.moodle.database import Row
-from sandbox.moodle.descriptions import Many, One, Value, default, optional
+from sandbox.moodle.descriptions import Description, Many, One, Value, default, optional
 from sandbox.moodle.errors import InvalidParameter, MoodleException, PhpError
 from sandbox.moodle.groups import WARNINGS
 from sandbox.moodle.text import format_string, format_text
 
 GET_COURSES = One({"options": One({"ids": Many(Value("int"), "optional")}, "default", {})})
 BY_FIELD = One({"field": default("alpha", ""), "value": default("raw", "")})
-_INTS = (
-    "sortorder categorysortorder showgrades newsitems startdate enddate numsections maxbytes showreports"
-    " visible hiddensections groupmode groupmodeforce defaultgroupingid enablecompletion completionnotify"
-    " marker legacyfiles timecreated timemodified requested cacherev"
-).split()
-_COMMON = {
+_INTS = [
+    "sortorder", "categorysortorder", "showgrades", "newsitems", "startdate", "enddate", "numsections",
+    "maxbytes", "showreports", "visible", "hiddensections", "groupmode", "groupmodeforce",
+    "defaultgroupingid", "enablecompletion", "completionnotify", "marker", "legacyfiles", "timecreated",
+    "timemodified", "requested", "cacherev",
+]  # fmt: skip
+_COMMON: dict[str, Description] = {
     "id": Value("int"),
     "shortname": Value("raw"),
     "categoryid": Value("int"),
@@ -83,11 +84,20 @@ CATEGORIES = Many(
 _FIELD_TYPES = {"id": "int", "category": "int", "sectionid": "int", "ids": "sequence", "shortname": "text"}
 _FIELD_TYPES["idnumber"] = "raw"
 _FILTERS = ("displayh5p", "activitynames", "mathjaxloader", "emoticon", "urltolink", "mediaplugin")
-_UPDATER_SEES = ("idnumber", "legacyfiles", "calendartype", "timecreated", "timemodified", "requested", "cacherev")
-_MEMBER_SEES = (
-    "format showgrades newsitems startdate enddate maxbytes showreports visible groupmode groupmodeforce"
-    " defaultgroupingid enablecompletion completionnotify lang theme marker"
-).split()
+_UPDATER_SEES = (
+    "idnumber",
+    "legacyfiles",
+    "calendartype",
+    "timecreated",
+    "timemodified",
+    "requested",
+    "cacherev",
+)
+_MEMBER_SEES = [
+    "format", "showgrades", "newsitems", "startdate", "enddate", "maxbytes", "showreports", "visible",
+    "groupmode", "groupmodeforce", "defaultgroupingid", "enablecompletion", "completionnotify", "lang",
+    "theme", "marker",
+]  # fmt: skip
 _CATEGORY_KEYS = {"id": "int", "ids": "sequence", "idnumber": "raw", "name": "text", "parent": "int"}
 _CATEGORY_KEYS |= {"visible": "int", "theme": "theme"}
 
@@ -112,7 +122,9 @@ def _listed(call: Call, course: Row) -> Row:
     if "numsections" in options:
         shown["numsections"] = options["numsections"]
     if call.can("moodle/course:update", context):
-        shown |= {name: course[name] for name in _INTS if name in course and name not in ("sortorder", "marker")}
+        shown |= {
+            name: course[name] for name in _INTS if name in course and name not in ("sortorder", "marker")
+        }
         for hidden in ("legacyfiles", "requested", "cacherev"):
             shown.pop(hidden)
         sections = "SELECT MAX(section) AS last FROM mdl_course_sections WHERE course = ?"
@@ -153,7 +165,9 @@ def get_courses_by_field(call: Call, field: str, value: str) -> Row:
     if field == "sectionid":
         sql = "SELECT c.* FROM mdl_course c JOIN mdl_course_sections s ON s.course = c.id WHERE s.id = ?"
         return _found(call, call.database.all(sql, [cleaned]))
-    return _found(call, call.database.all(f"SELECT * FROM mdl_course WHERE {field} = ? ORDER BY id", [cleaned]))
+    return _found(
+        call, call.database.all(f"SELECT * FROM mdl_course WHERE {field} = ? ORDER BY id", [cleaned])
+    )
 
 
 def _found_by_ids(call: Call, ids: list[str]) -> Row:
@@ -169,7 +183,9 @@ def _found_by_ids(call: Call, ids: list[str]) -> Row:
             call.enter(call.course_context(course["id"]))
         except MoodleException:
             message = "No access rights in course context"
-            warnings.append({"item": "course", "itemid": course["id"], "warningcode": "1", "message": message})
+            warnings.append(
+                {"item": "course", "itemid": course["id"], "warningcode": "1", "message": message}
+            )
     return {**_found(call, courses), "warnings": warnings}
 
 
@@ -178,7 +194,11 @@ def _found(call: Call, courses: list[Row]) -> Row:
     for course in courses:
         context = call.must_course_context(course["id"])
         can_update = call.can("moodle/course:update", context)
-        if not course["visible"] and not can_update and not call.can("moodle/course:viewhiddencourses", context):
+        if (
+            not course["visible"]
+            and not can_update
+            and not call.can("moodle/course:viewhiddencourses", context)
+        ):
             continue
         details = _public(call, course)
         try:
@@ -250,7 +270,11 @@ def get_categories(call: Call, criteria: list[Row], addsubcategories: bool) -> l
 def _category(call: Call, row: Row) -> Row:
     text, text_format = format_text(row["description"], row["descriptionformat"], raw=call.raw)
     shown = {name: row[name] for name in ("id", "parent", "sortorder", "coursecount", "depth", "path")}
-    shown |= {"name": format_string(row["name"], raw=call.raw), "description": text, "descriptionformat": text_format}
+    shown |= {
+        "name": format_string(row["name"], raw=call.raw),
+        "description": text,
+        "descriptionformat": text_format,
+    }
     if call.can("moodle/category:manage", SYSTEM_CONTEXT):
         shown |= {name: row[name] for name in ("idnumber", "visible", "visibleold", "timemodified")}
         shown["theme"] = row["theme"] or ""

@@ -38,9 +38,7 @@ class MissingRecord(MoodleException):
         if table == "user":
             super().__init__("invaliduser", "Invalid user", debuginfo)
         elif table:
-            super().__init__(
-                "invalidrecord", f"Can't find data record in database table {table}.", debuginfo
-            )
+            super().__init__("invalidrecord", f"Can't find data record in database table {table}.", debuginfo)
         else:
             super().__init__("invalidrecordunknown", "Can't find data record in database.", debuginfo)
 

@@ -101,9 +101,7 @@ FUNCTIONS: dict[str, Function] = {
     "core_group_get_groups": Function(groups.get_groups, groups.GROUPIDS, groups.GROUPS_WITH_FIELDS),
     "core_group_update_groups": _write(groups.update_groups, groups.UPDATE_GROUPS),
     "core_group_delete_groups": _write(groups.delete_groups, groups.GROUPIDS),
-    "core_group_get_course_groups": Function(
-        groups.get_course_groups, groups.COURSEID, groups.COURSE_GROUPS
-    ),
+    "core_group_get_course_groups": Function(groups.get_course_groups, groups.COURSEID, groups.COURSE_GROUPS),
     "core_group_get_course_user_groups": Function(
         groups.get_course_user_groups, groups.COURSE_USER_GROUPS, groups.USER_GROUPS
     ),

@@ -3,14 +3,14 @@
 from sandbox.moodle import php
 from sandbox.moodle.access import Call
 from sandbox.moodle.database import Row
-from sandbox.moodle.descriptions import Many, One, Value, default, optional
+from sandbox.moodle.descriptions import Description, Many, One, Value, default, optional
 from sandbox.moodle.errors import InvalidParameter, MoodleException
 from sandbox.moodle.groupcache import with_idnumber
 from sandbox.moodle.groups import SHOWN_CUSTOMFIELDS, enter_to_manage
 from sandbox.moodle.text import format_text, validate_format
 
 _SENT_CUSTOMFIELDS = Many(One({"shortname": Value("alphanumext"), "value": Value("raw")}), "optional")
-_SENT = {
+_SENT: dict[str, Description] = {
     "name": Value("text"),
     "description": Value("raw"),
     "descriptionformat": default("int", 1),
@@ -19,7 +19,7 @@ _SENT = {
 }
 CREATE_GROUPINGS = One({"groupings": Many(One({"courseid": Value("int"), **_SENT}))})
 UPDATE_GROUPINGS = One({"groupings": Many(One({"id": Value("int"), **_SENT}))})
-_SHOWN = {
+_SHOWN: dict[str, Description] = {
     "id": Value("int"),
     "courseid": Value("int"),
     "name": Value("text"),
@@ -30,7 +30,11 @@ _SHOWN = {
 }
 CREATED_GROUPINGS = Many(One({**_SHOWN, "customfields": _SENT_CUSTOMFIELDS}))
 COURSE_GROUPINGS = Many(One(_SHOWN))
-_GROUP_IN_GROUPING = {**_SHOWN, "enrolmentkey": Value("raw"), "customfields": SHOWN_CUSTOMFIELDS}
+_GROUP_IN_GROUPING: dict[str, Description] = {
+    **_SHOWN,
+    "enrolmentkey": Value("raw"),
+    "customfields": SHOWN_CUSTOMFIELDS,
+}
 GROUPINGS = Many(
     One(
         {

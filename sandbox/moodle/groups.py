@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.moodle import php
 from sandbox.moodle.access import Call, is_enrolled
 from sandbox.moodle.database import Row
-from sandbox.moodle.descriptions import Many, One, Value, default, optional
+from sandbox.moodle.descriptions import Description, Many, One, Value, default, optional
 from sandbox.moodle.errors import InvalidParameter, MissingRecord, MoodleException, PhpError
 from sandbox.moodle.groupcache import with_idnumber
 from sandbox.moodle.text import format_string, format_text, validate_format
@@ -16,7 +16,7 @@ _SENT_CUSTOMFIELDS = Many(One({"shortname": Value("alphanumext"), "value": Value
 SHOWN_CUSTOMFIELDS = Many(
     One({name: Value("raw") for name in ("name", "shortname", "type", "valueraw", "value")}), "optional"
 )
-_NEW_GROUP = {
+_NEW_GROUP: dict[str, Description] = {
     "courseid": Value("int"),
     "name": Value("text"),
     "description": Value("raw"),
@@ -28,7 +28,7 @@ _NEW_GROUP = {
     "customfields": _SENT_CUSTOMFIELDS,
 }
 CREATE_GROUPS = One({"groups": Many(One(_NEW_GROUP))})
-_SHOWN_GROUP = {
+_SHOWN_GROUP: dict[str, Description] = {
     "id": Value("int"),
     "courseid": Value("int"),
     "name": Value("text"),
@@ -159,11 +159,15 @@ def _check_hiding(call: Call, group: Row, current: Row) -> None:
     if "visibility" in group:
         _validate_visibility(group["visibility"])
         if has_members and not php.loosely_equal(group["visibility"], current["visibility"]):
-            raise InvalidParameter("The visibility of this group cannot be changed as it currently has members.")
+            raise InvalidParameter(
+                "The visibility of this group cannot be changed as it currently has members."
+            )
     else:
         group["visibility"] = current["visibility"]
     if has_members and "participation" in group and group["participation"] != bool(current["participation"]):
-        raise InvalidParameter("The participation mode of this group cannot be changed as it currently has members.")
+        raise InvalidParameter(
+            "The participation mode of this group cannot be changed as it currently has members."
+        )
 
 
 def _validate_visibility(visibility: int | str) -> None:
@@ -231,7 +235,9 @@ def get_course_user_groups(call: Call, courseid: int, userid: int, groupingid: i
     return {"groups": groups, "warnings": warnings}
 
 
-def _groups_in(call: Call, courseid: int, userid: int, groupingid: int, *, check: bool) -> tuple[list[Row], Row]:
+def _groups_in(
+    call: Call, courseid: int, userid: int, groupingid: int, *, check: bool
+) -> tuple[list[Row], Row]:
     try:
         context = call.enter(call.course_context(courseid))
     except MoodleException:
@@ -268,7 +274,9 @@ def _require_active_user(call: Call, userid: int) -> None:
 def visible_groups(call: Call, courseid: int, groupingid: int = 0) -> list[Row]:
     """All groups for who may see hidden ones or where none is, from the cache; else the open and own ones."""
     context = call.must_course_context(courseid)
-    hidden = call.database.exists("SELECT 1 FROM mdl_groups WHERE courseid = ? AND visibility <> 0", [courseid])
+    hidden = call.database.exists(
+        "SELECT 1 FROM mdl_groups WHERE courseid = ? AND visibility <> 0", [courseid]
+    )
     if not hidden or call.can("moodle/course:viewhiddengroups", context):
         groups = call.course_groups(courseid).groups
     else:
@@ -311,5 +319,3 @@ def _shown(call: Call, group: Row) -> Row:
         "description": description,
         "descriptionformat": text_format,
     }
-
-

@@ -10,7 +10,8 @@ from sandbox.moodle.database import Database, Row
 PAGE_SIZE = 50
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1.5rem; color: #1d2125; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 70rem; padding: 1.5rem;
+color: #1d2125 }
 a { color: #0f6cbf; text-decoration: none } a:hover { text-decoration: underline }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
@@ -32,10 +33,12 @@ def front_page(database: Database, search: str, page: int) -> str:
         " (SELECT COUNT(*) FROM mdl_groupings gr WHERE gr.courseid = c.id) AS groupings,"
         " (SELECT COUNT(*) FROM mdl_groups g WHERE g.courseid = c.id) AS groups,"
         " (SELECT COUNT(*) FROM mdl_groups g JOIN mdl_groups_members m ON m.groupid = g.id"
-        f" WHERE g.courseid = c.id) AS members FROM mdl_course c {where} ORDER BY c.shortname, c.id LIMIT ? OFFSET ?"
+        " WHERE g.courseid = c.id) AS members"
+        f" FROM mdl_course c {where} ORDER BY c.shortname, c.id LIMIT ? OFFSET ?"
     )
     rows = database.all(sql, [search, PAGE_SIZE, (page - 1) * PAGE_SIZE])
-    form = f'<form><input name="search" value="{escape(search)}" placeholder="Search courses"> <button>Search</button></form>'
+    box = f'<input name="search" value="{escape(search)}" placeholder="Search courses">'
+    form = f"<form>{box} <button>Search</button></form>"
     head = "<tr><th>Course</th><th>Name</th><th>ID number</th>" + "".join(
         f'<th class="number">{title}</th>' for title in ("Groupings", "Groups", "Members")
     )
@@ -48,7 +51,8 @@ def _course_row(row: Row) -> str:
     hidden = "" if row["visible"] else ' <span class="tag">hidden</span>'
     link = f'<a href="/course/{row["id"]}">{escape(row["shortname"])}</a>'
     counts = "".join(f'<td class="number">{row[name]}</td>' for name in ("groupings", "groups", "members"))
-    return f"<tr><td>{link}{hidden}</td><td>{escape(row['fullname'])}</td><td>{escape(row['idnumber'])}</td>{counts}</tr>"
+    texts = f"<td>{escape(row['fullname'])}</td><td>{escape(row['idnumber'])}</td>"
+    return f"<tr><td>{link}{hidden}</td>{texts}{counts}</tr>"
 
 
 def _pager(search: str, page: int, last: int) -> str:
@@ -69,7 +73,8 @@ def course_page(database: Database, courseid: int) -> str | None:
     groupings = database.all("SELECT * FROM mdl_groupings WHERE courseid = ? ORDER BY name, id", [courseid])
     groups = database.all("SELECT * FROM mdl_groups WHERE courseid = ? ORDER BY name, id", [courseid])
     links = database.all(
-        "SELECT gg.groupingid, g.* FROM mdl_groupings gr JOIN mdl_groupings_groups gg ON gg.groupingid = gr.id"
+        "SELECT gg.groupingid, g.* FROM mdl_groupings gr"
+        " JOIN mdl_groupings_groups gg ON gg.groupingid = gr.id"
         " JOIN mdl_groups g ON g.id = gg.groupid WHERE gr.courseid = ? ORDER BY g.name, g.id",
         [courseid],
     )
@@ -129,5 +134,6 @@ def _member(member: Row) -> str:
 def _page(title: str, body: str) -> str:
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>{body}</body></html>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>'
+        f"<body>{body}</body></html>"
     )

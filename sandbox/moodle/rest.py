@@ -69,7 +69,9 @@ class RestServer:
         token_row, user = _authenticate(reading, token)
         call = Call(reading, self.cache, user, token_row["externalserviceid"], url, raw)
         if not call.can("webservice/rest:use", SYSTEM_CONTEXT):
-            raise AccessDenied("You are not allowed to use the rest protocol (missing capability: webservice/rest:use)")
+            raise AccessDenied(
+                "You are not allowed to use the rest protocol (missing capability: webservice/rest:use)"
+            )
         function = _function(call, name)
         parameters = validate(function.parameters, variables)
         if not function.writes:
@@ -119,7 +121,9 @@ def _function(call: Call, name: object) -> Function:
     if not isinstance(name, str) or php.is_empty(name):
         raise InvalidParameter("Missing function name")
     if name not in FUNCTIONS:
-        raise MissingRecord("external_functions", f"SELECT * FROM {{external_functions}} WHERE name = ?\n[{name}]")
+        raise MissingRecord(
+            "external_functions", f"SELECT * FROM {{external_functions}} WHERE name = ?\n[{name}]"
+        )
     sql = (
         "SELECT 1 FROM mdl_external_services s JOIN mdl_external_services_functions f"
         " ON f.externalserviceid = s.id WHERE s.id = ? AND s.enabled = 1 AND f.functionname = ?"

@@ -75,14 +75,14 @@ class Application:
         html = course_page(self.pool.reading(), request.path_params["courseid"])
         return HTMLResponse(html or "No such course", status_code=200 if html else 404)
 
-    def _calls(self, request: Request) -> Response:
+    def _calls(self, _request: Request) -> Response:
         return JSONResponse(self.rest_server.calls.summary())
 
-    def _reset(self, request: Request) -> Response:
+    def _reset(self, _request: Request) -> Response:
         self.rest_server.calls.reset()
         return JSONResponse({})
 
-    def _purge(self, request: Request) -> Response:
+    def _purge(self, _request: Request) -> Response:
         self.rest_server.cache.purge()
         return JSONResponse({})
 

@@ -18,14 +18,15 @@ _STUDENT = 5
 # In the service of the full token but for this one, as on the recorded site.
 _NOT_IN_SERVICE = "core_cohort_get_cohorts"
 
-_TEACHING = (
-    "moodle/course:update moodle/course:viewhiddencourses moodle/course:viewhiddengroups"
-    " moodle/course:viewhiddensections moodle/course:viewhiddenactivities moodle/course:manageactivities"
-    " moodle/course:ignoreavailabilityrestrictions moodle/course:managegroups moodle/course:viewparticipants"
-    " moodle/course:enrolreview moodle/course:useremail moodle/site:accessallgroups"
-    " moodle/site:viewuseridentity moodle/site:viewfullnames moodle/user:viewdetails enrol/manual:enrol"
-    " enrol/manual:unenrol moodle/role:assign"
-).split()
+_TEACHING = [
+    "moodle/course:update", "moodle/course:viewhiddencourses", "moodle/course:viewhiddengroups",
+    "moodle/course:viewhiddensections", "moodle/course:viewhiddenactivities",
+    "moodle/course:manageactivities", "moodle/course:ignoreavailabilityrestrictions",
+    "moodle/course:managegroups", "moodle/course:viewparticipants", "moodle/course:enrolreview",
+    "moodle/course:useremail", "moodle/site:accessallgroups", "moodle/site:viewuseridentity",
+    "moodle/site:viewfullnames", "moodle/user:viewdetails", "enrol/manual:enrol", "enrol/manual:unenrol",
+    "moodle/role:assign",
+]  # fmt: skip
 _CAPABILITIES = {
     "editingteacher": [*_TEACHING, "moodle/role:review"],
     "student": ["moodle/course:viewparticipants", "moodle/user:viewdetails"],
@@ -42,7 +43,12 @@ _CAPABILITIES = {
     ],
 }  # fmt: skip
 # Token kinds as in the recorded contract: the account and its service.
-_TOKENS = {"full": ("wssync", 1), "nocap": ("wsnocap", 1), "other_service": ("wssync", 2), "plain": ("wsplain", 1)}
+_TOKENS = {
+    "full": ("wssync", 1),
+    "nocap": ("wsnocap", 1),
+    "other_service": ("wssync", 2),
+    "plain": ("wsplain", 1),
+}
 
 
 class Frame(Protocol):
@@ -77,7 +83,13 @@ def _install(database: Database) -> None:
     category = {"name": "Category 1", "descriptionformat": 1, "depth": 1, "path": "/1", "sortorder": 10000}
     database.insert("course_categories", {**category, "timemodified": now})
     database.insert("context", {"contextlevel": 40, "instanceid": 1, "path": "/1/2", "depth": 2})
-    site = {"fullname": "Groupsync test", "shortname": "gs", "format": "site", "newsitems": 3, "summaryformat": 0}
+    site = {
+        "fullname": "Groupsync test",
+        "shortname": "gs",
+        "format": "site",
+        "newsitems": 3,
+        "summaryformat": 0,
+    }
     site |= {"enablecompletion": 0, "showactivitydates": 0, "showcompletionconditions": None, "sortorder": 1}
     database.insert("course", {**site, "timecreated": now, "timemodified": now})
     database.insert("context", {"contextlevel": 50, "instanceid": 1, "path": "/1/3", "depth": 2})
@@ -101,7 +113,10 @@ def _create_accounts(database: Database, full_token: str) -> None:
         roleid = database.must_find("role", shortname=name)["id"]
         for capability in capabilities:
             database.insert("role_capabilities", {"contextid": 1, "roleid": roleid, "capability": capability})
-    services = {"groupsync": [name for name in FUNCTIONS if name != _NOT_IN_SERVICE], "other": [*FUNCTIONS][:1]}
+    services = {
+        "groupsync": [name for name in FUNCTIONS if name != _NOT_IN_SERVICE],
+        "other": [*FUNCTIONS][:1],
+    }
     for name, functions in services.items():
         serviceid = database.insert("external_services", {"name": name, "shortname": name})
         for function in functions:
@@ -152,7 +167,16 @@ def _is_missing(value: Any) -> bool:
 def _load_courses(database: Database, courses: Rows) -> None:
     last = (database.one("SELECT MAX(id) AS id FROM mdl_course") or {})["id"]
     now = int(time.time())
-    names = ("shortname", "idnumber", "fullname", "visible", "visibleold", "category", "timecreated", "timemodified")
+    names = (
+        "shortname",
+        "idnumber",
+        "fullname",
+        "visible",
+        "visibleold",
+        "category",
+        "timecreated",
+        "timemodified",
+    )
     rows = []
     for course in _rows(courses):
         visible = int(course.get("visible", 1))
@@ -191,4 +215,6 @@ def _load_enrolments(database: Database, enrolments: Rows) -> None:
         roles[roleid, place["contextid"], userid] = [roleid, place["contextid"], userid, now]
     names = ("status", "enrolid", "userid", "timecreated", "timemodified")
     database.insert_many("user_enrolments", names, enrolled.values())
-    database.insert_many("role_assignments", ("roleid", "contextid", "userid", "timemodified"), roles.values())
+    database.insert_many(
+        "role_assignments", ("roleid", "contextid", "userid", "timemodified"), roles.values()
+    )

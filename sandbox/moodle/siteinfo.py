@@ -8,7 +8,7 @@ VERSION = "2024100706"
 RELEASE = "4.5.6 (Build: 20250811)"
 
 SITE_INFO_PARAMETERS = One({"serviceshortnames": Many(Value("alphanumext"), "default")})
-_TEXTS = "sitename username firstname lastname fullname lang siteurl userpictureurl".split()
+_TEXTS = ["sitename", "username", "firstname", "lastname", "fullname", "lang", "siteurl", "userpictureurl"]
 _OPTIONAL = {
     "downloadfiles": "int", "uploadfiles": "int", "release": "raw", "version": "raw", "mobilecssurl": "url",
     "usercanmanageownfiles": "bool", "userquota": "int", "usermaxuploadfilesize": "int",
@@ -31,7 +31,10 @@ def get_site_info(call: Call, serviceshortnames: list[str]) -> Row:
     """What a client asks first; the list of service names is ignored, as in Moodle."""
     del serviceshortnames
     site = call.database.must_find("course", id=1)
-    sql = "SELECT functionname AS name FROM mdl_external_services_functions WHERE externalserviceid = ? ORDER BY id"
+    sql = (
+        "SELECT functionname AS name FROM mdl_external_services_functions"
+        " WHERE externalserviceid = ? ORDER BY id"
+    )
     functions = call.database.all(sql, [call.serviceid])
     user = call.user
     return {

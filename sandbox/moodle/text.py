@@ -10,16 +10,23 @@ from sandbox.moodle.errors import MoodleException
 FORMAT_MOODLE, FORMAT_HTML, FORMAT_PLAIN, FORMAT_MARKDOWN = 0, 1, 2, 4
 
 _TAGS = frozenset(
-    "a abbr acronym b bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em"
-    " font h1 h2 h3 h4 h5 h6 hr i img ins kbd li nolink ol p pre q rp rt ruby s samp small span strike strong"
-    " sub sup table tbody td tex tfoot th thead tr tt u ul var algebra lang".split()
-)
+    [
+        "a", "abbr", "acronym", "b", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code",
+        "col", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "font", "h1", "h2", "h3", "h4",
+        "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "nolink", "ol", "p", "pre", "q", "rp", "rt",
+        "ruby", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td",
+        "tex", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "algebra", "lang",
+    ]
+)  # fmt: skip
 _EMPTY_TAGS = frozenset(("br", "hr", "img", "col"))
 _SWALLOWED = frozenset(("script", "style", "iframe", "object", "embed", "noscript"))
 _ATTRIBUTES = frozenset(
-    "align alt border cellpadding cellspacing class colspan dir height href id lang name rel rowspan scope src"
-    " style summary target title valign width".split()
-)
+    [
+        "align", "alt", "border", "cellpadding", "cellspacing", "class", "colspan", "dir", "height", "href",
+        "id", "lang", "name", "rel", "rowspan", "scope", "src", "style", "summary", "target", "title",
+        "valign", "width",
+    ]
+)  # fmt: skip
 
 
 def format_string(text: str | None, *, raw: bool = False) -> str:
@@ -42,7 +49,9 @@ def format_text(text: str | None, text_format: int, *, raw: bool = False) -> tup
 def to_html(text: str, text_format: int) -> str:
     """A description of any format as clean HTML."""
     if text_format == FORMAT_PLAIN:
-        escaped = re.sub(r"&amp;#(\d+|x[0-9a-f]+);", r"&#\1;", php.escape(text, single_quotes=True), flags=re.I)
+        escaped = re.sub(
+            r"&amp;#(\d+|x[0-9a-f]+);", r"&#\1;", php.escape(text, single_quotes=True), flags=re.I
+        )
         return _nl2br(escaped.replace("  ", "&nbsp; "))
     if text_format == FORMAT_MOODLE:
         return _purify(_nl2br(re.sub(r">\s+<", "><", text)))
@@ -77,7 +86,7 @@ def _purify(text: str) -> str:
 
 
 class _Purifier(HTMLParser):
-    """Keeps harmless tags and attributes; scripts go with their content, other unknown tags lose their tag."""
+    """Keeps harmless tags and attributes; scripts go with their content, other tags alone."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -93,7 +102,9 @@ class _Purifier(HTMLParser):
         if tag in _SWALLOWED:
             self._swallowing += 1
         elif tag in _TAGS and not self._swallowing:
-            kept = "".join(f' {name}="{escape(value or name)}"' for name, value in attrs if _harmless(name, value))
+            kept = "".join(
+                f' {name}="{escape(value or name)}"' for name, value in attrs if _harmless(name, value)
+            )
             self._kept.append(f"<{tag}{kept} />" if tag in _EMPTY_TAGS else f"<{tag}{kept}>")
             if tag not in _EMPTY_TAGS:
                 self._open.append(tag)
@@ -117,4 +128,8 @@ def _harmless(name: str, value: str | None) -> bool:
     if name not in _ATTRIBUTES:
         return False
     scheme = re.match(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*):", value or "")
-    return name not in ("href", "src") or not scheme or scheme.group(1).lower() in ("http", "https", "mailto", "ftp")
+    return (
+        name not in ("href", "src")
+        or not scheme
+        or scheme.group(1).lower() in ("http", "https", "mailto", "ftp")
+    )

@@ -1,4 +1,4 @@
-"""Moodle's PARAM_* types: how a value is cleaned, and the rule that validation means surviving it unchanged."""
+"""Moodle's PARAM_* types: how a value is cleaned; a valid one survives that unchanged."""
 
 import re
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def _text(value: str) -> str:
 def _is_multilang(text: str, opening: re.Pattern[str], closing: str) -> bool:
     is_open = False
     for tag in re.findall(r"<.*?>", text, re.DOTALL):
-        if tag == closing and not is_open or tag != closing and not opening.match(tag):
+        if (tag == closing and not is_open) or (tag != closing and not opening.match(tag)):
             return False
         is_open = tag != closing
     rest = re.sub(r"<.*?>", "", text, flags=re.DOTALL)
