@@ -22,8 +22,9 @@ import requests
 
 from sandbox.airflow import server
 from sandbox.airflow.background import Background, wait_until
-from sandbox.airflow.client import AirflowClient, TaskState
+from sandbox.airflow.client import AirflowClient
 from sandbox.airflow.environment import LOOPBACK, airflow_environment
+from sandbox.airflow.run import DagNotReady, run_dag
 
 PROJECT = Path(__file__).resolve().parent.parent
 DAG_ID = "moodle_group_sync"
@@ -44,6 +45,9 @@ CONTROL_COURSE = {
 
 class DemoFailed(Exception):
     """Something did not come up; says what, and where to look."""
+
+
+PROBLEMS = (DemoFailed, DagNotReady, server.AirflowDidNotStart, requests.RequestException, TimeoutError)
 
 
 @dataclass(frozen=True)
@@ -174,44 +178,13 @@ def start_airflow(sandbox: Sandbox) -> AirflowClient:
     return client
 
 
-# --- one run
-
-
-def wait_for_dag(client: AirflowClient) -> None:
-    if not wait_until(lambda: client.find_dag(DAG_ID) is not None or bool(client.import_errors()), 60):
-        raise DemoFailed(f"Airflow did not find the DAG {DAG_ID} in {PROJECT / 'dags'}")
-    if errors := client.import_errors():
-        raise DemoFailed("a DAG file cannot be imported:\n" + "\n".join(errors))
-
-
-def run_sync(client: AirflowClient) -> tuple[str, str]:
-    """Trigger the DAG for the sample's term and show each task as it ends; run id and final state."""
-    wait_for_dag(client)
-    client.unpause(DAG_ID)
-    run_id = client.trigger(DAG_ID, {"term": TERM})
-    print(f"{DAG_ID} {TERM}: {run_id}")
-    for task in client.follow(DAG_ID, run_id, RUN_SECONDS):
-        show_progress(task)
-    for task in client.task_states(DAG_ID, run_id):
-        if task.state == "failed":
-            print(f"\n--- the log of {task.name} ends so:")
-            print("\n".join(client.log(DAG_ID, run_id, task).splitlines()[-25:]))
-    return run_id, client.run_state(DAG_ID, run_id)
-
-
-def show_progress(task: TaskState) -> None:
-    """A line for each task that has ended; on a terminal also which one is at work now."""
-    if task.state == "running" and sys.stdout.isatty():
-        print(f"  {task.name:<24} ...", end="\r", flush=True)
-    elif task.has_ended:
-        seconds = f"{task.seconds:6.1f} s" if task.seconds is not None else ""
-        print(f"  {task.name:<24} {task.state:<16} {seconds}", flush=True)
+# --- what came of it
 
 
 def count_writes(sandbox: Sandbox) -> int:
     """Calls that wrote to the stand-in since the count was last set to zero, counted by the stand-in."""
     calls = requests.get(f"{sandbox.moodle_url}/standin/calls", timeout=30).json()
-    return sum(function["writes"] for function in calls.values())
+    return sum(function["calls"] for function in calls.values() if function["writes"])
 
 
 def read_report(home: Path, run_id: str) -> dict[str, Any] | None:
@@ -242,9 +215,9 @@ def as_lines(value: Any, indent: str = "  ") -> list[str]:
 
 def check(sandbox: Sandbox) -> list[str]:
     """Where Moodle is not what the source asks for, by a comparison that shares no code with the sync."""
-    from sandbox.check import differences
+    from sandbox.check import TERMS, differences
 
-    return [str(one) for one in differences(sandbox.source_url, sandbox.moodle_file, TERM)]
+    return differences(sandbox.source_url, sandbox.moodle_file, TERMS[TERM])
 
 
 # --- the commands
@@ -256,12 +229,12 @@ def start(home: Path, *, once: bool) -> int:
     try:
         client = bring_up(sandbox)
         requests.post(f"{sandbox.moodle_url}/standin/calls/reset", timeout=30).raise_for_status()
-        run_id, state = run_sync(client)
+        run_id, state = run_dag(client, DAG_ID, {"term": TERM}, RUN_SECONDS)
         found = show_result(sandbox, run_id, state)
         if not once:
             say_where_to_look(sandbox, run_id)
         return 0 if state == "success" and not found else 1
-    except (DemoFailed, server.AirflowDidNotStart, requests.RequestException, TimeoutError) as problem:
+    except PROBLEMS as problem:
         print(f"\ndemo failed: {problem}\nlogs: {sandbox.background.folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,4 +1,5 @@
 import contextlib
+import re
 import socket
 
 import psutil
@@ -7,6 +8,7 @@ import pytest
 from sandbox.airflow import server
 from sandbox.airflow.background import Background
 from sandbox.airflow.environment import airflow_environment
+from sandbox.airflow.run import run_dag
 from tests.conftest import ROOT, make_throw_away_project
 
 
@@ -45,6 +47,27 @@ def test_a_failed_tasks_log_says_why(local_airflow):
     assert (last.name, last.state) == ("second", "failed")
     assert "ValueError: told to fail" in client.log("moodle_group_try", run_id, last)
     assert client.run_state("moodle_group_try", run_id) == "failed"
+
+
+@pytest.mark.slow
+def test_a_watched_run_prints_its_tasks_and_the_log_of_the_one_that_failed(local_airflow, capsys):
+    run_id, state = run_dag(local_airflow.client(), "moodle_group_try", {"fail": True}, 120)
+    printed = capsys.readouterr().out
+    assert state == "failed"
+    assert run_id in printed
+    assert re.search(r"^  first +success +\d+\.\d s$", printed, re.MULTILINE)
+    assert "the log of second ends so" in printed
+    assert "ValueError: told to fail" in printed
+
+
+@pytest.mark.slow
+def test_runs_cut_off_by_a_stop_are_closed(local_airflow):
+    """Their tasks were killed with Airflow, which would wait minutes for their heartbeat."""
+    client = local_airflow.client()
+    client.unpause("other")
+    run_id = client.trigger("other", {})
+    client.fail_unfinished_runs("other")
+    assert client.run_state("other", run_id) == "failed"
 
 
 @pytest.mark.slow
