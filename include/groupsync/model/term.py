@@ -39,6 +39,11 @@ class Calendar:
                 return term
         raise KeyError(f"unknown term {key!r}; known: {', '.join(t.key for t in self.terms)}")
 
+    def current(self, today: date) -> str | None:
+        """The key of the term that runs on that day; None between terms."""
+        running = [term.key for term in self.terms if term.first_on <= today <= term.last_on]
+        return running[-1] if running else None
+
     def open_on(self, today: date) -> frozenset[str]:
         """The terms whose claim has not ended: a claim ends with the term's last day (rule C5)."""
         return frozenset(term.key for term in self.terms if term.last_on >= today)

@@ -1,0 +1,67 @@
+"""
+### Keep Moodle's groups in step with the student records, for one term
+
+Reads the mappings and the three remote tables, compares them with Moodle, lets the circuit breaker judge the
+plan, applies what it releases, reads it back, and reports.
+
+| task | what it does | where to look when it is red |
+|---|---|---|
+| `check_identity` | deployment, sources, ledger, Moodle and its marker are one environment | its log lists the five side by side |
+| `extract` | reads the remote tables whole, or fails: missing is not empty | its log names the connection and the setting |
+| `read_moodle` | reads the mapped courses | its log |
+| `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
+| `diff_groupings`, `diff_groups`, `diff_memberships` | plan what to create, update and delete | their logs |
+| `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |
+| `apply` | writes what is released, journaled | the report's changes that were not made |
+| `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
+| `report` | the run's tab *Sync report* | |
+| `outcome` | red if anything failed or is held: `HELD: N deletes in M courses` | its message |
+
+Nothing is written before `apply`, and a run that is held has applied everything else.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import Param, chain, dag, task
+from sync_steps import run_step
+
+
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 9, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,  # one writer for the site
+    doc_md=__doc__,
+    tags=["moodle", "groups"],
+    default_args={"retries": 0, "execution_timeout": timedelta(hours=6)},
+    params={
+        "term": Param(
+            None,
+            type=["null", "string"],
+            title="Term",
+            description="A term of include/config/terms.yaml, such as 2026-27-T1; empty: the one running today.",
+        )
+    },
+)
+def moodle_group_sync() -> None:
+    def step(name: str, **options: object):  # noqa: ANN202 - an operator, whose class is Airflow's business
+        return task(task_id=name, **options)(run_step)(name)
+
+    chain(
+        step("check_identity"),
+        step("extract"),
+        step("read_moodle"),
+        step("validate"),
+        step("diff_groupings"),
+        step("diff_groups"),
+        step("diff_memberships"),
+        step("circuit_breaker"),
+        step("apply", pool="moodle_writes"),
+        step("verify"),
+        # These two run whatever happened; outcome reads what each step left, so that no failure hides.
+        step("report", trigger_rule="all_done"),
+        step("outcome", trigger_rule="all_done"),
+    )
+
+
+moodle_group_sync()

@@ -1,0 +1,133 @@
+"""How a DAG's task runs one of the engine's steps: Airflow's connections and this run go in, errors come out.
+
+Every Airflow component imports this file at start, so the engine is imported inside the task only.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+    from include.groupsync.steps import Deployment, Run
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def run_step(name: str) -> None:
+    """Run the step of that name for the current DAG run; inside a task only.
+
+    An error that the engine raises on purpose fails the task at once with its message: repeating would not
+    mend a wrong setting, and a write is never repeated blindly.
+    """
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.groupsync.errors import GroupsyncError
+    from include.groupsync.steps import step
+
+    try:
+        deployment = deployment_of_airflow()
+        step(name)(deployment, run_of(get_current_context(), deployment))
+    except GroupsyncError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def deployment_of_airflow() -> Deployment:
+    """The deployment as this Airflow has it.
+
+    GROUPSYNC_ENVIRONMENT names the environment and has no default: without it nothing can be written.
+    GROUPSYNC_SETTINGS, GROUPSYNC_CALENDAR and GROUPSYNC_RUNS say where the settings, the calendar and the
+    runs' folders are, if not in the project.
+    """
+    from include.groupsync.settings import load_calendar, load_settings
+    from include.groupsync.steps import Deployment
+
+    config = PROJECT / "include" / "config"
+    settings = load_settings(_path("GROUPSYNC_SETTINGS", config / "groupsync.yaml"))
+    conn_ids = {dataset.connection for dataset in settings.datasets.values()} | {settings.state_connection}
+    return Deployment(
+        environment=os.environ.get("GROUPSYNC_ENVIRONMENT", ""),
+        settings=settings,
+        calendar=load_calendar(_path("GROUPSYNC_CALENDAR", config / "terms.yaml")),
+        databases={conn_id: _database(conn_id) for conn_id in sorted(conn_ids)},
+        moodle=_moodle(settings.moodle.connection),
+        project_root=PROJECT,
+        runs_root=_path("GROUPSYNC_RUNS", PROJECT / ".runs"),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def run_of(context: Any, deployment: Deployment) -> Run:
+    """This DAG run, for the term of its form, or for the one that is running today."""
+    from include.groupsync.errors import SettingsError
+    from include.groupsync.steps import Run
+
+    # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.
+    started_on = (context["dag_run"].run_after or deployment.now()).date()
+    term = context["params"].get("term") or deployment.calendar.current(started_on)
+    if term is None:
+        raise SettingsError(
+            f"no term is running on {started_on}: choose one in the trigger form, or correct the calendar"
+            " in include/config/terms.yaml"
+        )
+    return Run(context["dag_run"].run_id, term)
+
+
+def _database(conn_id: str) -> DatabaseConnection:
+    """A connection's SQLAlchemy URL, from its extra field ``url``; the password may stand in its own field."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from include.groupsync.errors import SettingsError
+    from include.groupsync.model.connection import DatabaseConnection
+
+    connection = _connection(conn_id)
+    found = connection.extra_dejson.get("url")
+    if not found:
+        raise SettingsError(f"connection {conn_id}: its extra needs a SQLAlchemy URL as 'url'; README.md has examples")
+    try:
+        url = make_url(found)
+    except ArgumentError:
+        raise SettingsError(
+            f"connection {conn_id}: 'url' in its extra is no SQLAlchemy URL; README.md has examples"
+        ) from None
+    if connection.password and not url.password:
+        url = url.set(password=connection.password)
+    return DatabaseConnection(conn_id, url.render_as_string(hide_password=False))
+
+
+def _moodle(conn_id: str) -> MoodleConnection:
+    """The site's address and token, from a connection of type ``http``."""
+    from include.groupsync.errors import SettingsError
+    from include.groupsync.model.connection import MoodleConnection
+
+    connection = _connection(conn_id)
+    if not connection.host or not connection.password:
+        raise SettingsError(
+            f"connection {conn_id}: host needs the site's address (https://...), password the web service's token"
+        )
+    host = connection.host if "://" in connection.host else f"{connection.schema or 'https'}://{connection.host}"
+    port = f":{connection.port}" if connection.port else ""
+    return MoodleConnection(conn_id, f"{host.rstrip('/')}{port}", connection.password)
+
+
+def _connection(conn_id: str) -> Any:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from include.groupsync.errors import SettingsError
+
+    try:
+        return Connection.get(conn_id)
+    except AirflowNotFoundException:
+        raise SettingsError(
+            f"connection {conn_id} is not defined: add it in Airflow under Admin, Connections"
+        ) from None
+
+
+def _path(variable: str, default: Path) -> Path:
+    return Path(os.environ.get(variable) or default)
