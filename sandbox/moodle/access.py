@@ -58,7 +58,7 @@ class Call:
     @cached_property
     def is_site_admin(self) -> bool:
         """Whether the account is the site administrator."""
-        return self.user["username"] == "admin"
+        return bool(self.user["username"] == "admin")
 
     def course_groups(self, courseid: int) -> CourseGroups:
         """The cached groups and groupings of a course."""

@@ -1,6 +1,7 @@
 """The web services on activities: course contents, course modules and their group settings."""
 
 import json
+from typing import Any
 
 from sandbox.moodle import php, types
 from sandbox.moodle.access import CONTEXT_MODULE, Call, is_enrolled
@@ -90,7 +91,7 @@ def _module(call: Call, cmid: int) -> Row:
     return module
 
 
-def _name(call: Call, module: Row) -> str:
+def _name(call: Call, module: Row) -> Any:
     known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
     table = f"mdl_{types.clean(module['modname'], 'alphanumext')}"
     if not call.database.exists(known, [table]):
@@ -123,7 +124,7 @@ def get_activity_groupmode(call: Call, cmid: int) -> Row:
     return {"groupmode": _groupmode(call, module), "warnings": []}
 
 
-def _groupmode(call: Call, module: Row) -> int:
+def _groupmode(call: Call, module: Row) -> Any:
     course = call.database.must_find("course", id=module["course"])
     return course["groupmode"] if course["groupmodeforce"] else module["groupmode"]
 

@@ -216,7 +216,7 @@ def _update(call: Call, course: Row) -> None:
     if changes.get("enablecompletion") == 0:
         changes["showcompletionconditions"] = None
     call.database.update("course", course["id"], changes | {"timemodified": call.now})
-    _store_format_options(call, course["id"], changes.get("format", current["format"]), course)
+    _store_format_options(call, course["id"], changes.get("format") or current["format"], course)
     count_courses(call.database)
 
 

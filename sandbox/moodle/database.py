@@ -58,7 +58,8 @@ class Database:
 
     def one(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Row | None:
         """The first row of a query."""
-        return self._connection.execute(sql, values).fetchone()
+        row: Row | None = self._connection.execute(sql, values).fetchone()
+        return row
 
     def exists(self, sql: str, values: Sequence[Any] = ()) -> bool:
         """Whether a query has any row."""
@@ -167,10 +168,11 @@ class Pool:
 
     def reading(self) -> Database:
         """This thread's reading connection."""
-        if not hasattr(self._local, "database"):
-            self._local.database = Database(connect(self._path))
-            self._readers.append(self._local.database)
-        return self._local.database
+        database: Database | None = getattr(self._local, "database", None)
+        if database is None:
+            database = self._local.database = Database(connect(self._path))
+            self._readers.append(database)
+        return database
 
     def close(self) -> None:
         """Close every connection."""

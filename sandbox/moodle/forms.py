@@ -58,7 +58,7 @@ def _split(name: str) -> tuple[str, list[str]]:
     base = re.sub(r"[ .]", "_", base)
     if not bracket or not base:
         return re.sub(r"[ .\[]", "_", name), []
-    keys = []
+    keys: list[str] = []
     while True:
         key, closing, rest = rest.partition("]")
         if not closing:
@@ -73,7 +73,8 @@ def _split(name: str) -> tuple[str, list[str]]:
 def _array_at(place: Form, key: Any) -> Form:
     if not isinstance(place.get(key), dict):
         place[key] = {}
-    return place[key]
+    inner: Form = place[key]
+    return inner
 
 
 def _index(place: Form, key: str) -> Any:

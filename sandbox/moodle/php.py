@@ -42,10 +42,10 @@ def is_empty(value: object) -> bool:
     return not value or value == "0"
 
 
-def to_int(value: object) -> int:
+def to_int(value: str | float | None) -> int:
     """PHP's (int) cast, saturating at 64 bits."""
     if not isinstance(value, str):
-        return int(value)  # type: ignore[call-overload]
+        return int(value or 0)
     found = _LEADING_NUMBER.match(value)
     if not found:
         return 0

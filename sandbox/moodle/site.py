@@ -156,7 +156,7 @@ def load(path: Path, courses: Rows = (), users: Rows = (), enrolments: Rows = ()
 
 def _rows(rows: Rows) -> Iterator[Row]:
     """The rows with what is missing left out; pandas says NaN where there is nothing."""
-    for row in rows.to_dict("records") if hasattr(rows, "to_dict") else rows:  # type: ignore[union-attr]
+    for row in rows.to_dict("records") if hasattr(rows, "to_dict") else rows:
         yield {name: value for name, value in row.items() if not _is_missing(value)}
 
 

@@ -78,7 +78,7 @@ def _share_course(call: Call, user: Row) -> bool:
 def _open_details(call: Call, user: Row) -> Row:
     """What everybody sees who sees the user at all."""
     image = f"{call.site_url}/theme/image.php/boost/core/u/f"
-    details = {"profileimageurl": f"{image}1", "profileimageurlsmall": f"{image}2"}
+    details: Row = {"profileimageurl": f"{image}1", "profileimageurlsmall": f"{image}2"}
     details |= {"firstaccess": user["firstaccess"], "lastaccess": user["lastaccess"], "lastcourseaccess": 0}
     details["suspended"] = bool(user["suspended"])
     details |= {name: user[name] for name in ("timezone", "city", "country", "address") if user[name]}
