@@ -172,9 +172,7 @@ def role_assign(call: Call, roleid: int, userid: int, contextid: int) -> None:
     given = {"roleid": roleid, "userid": userid, "contextid": contextid, "component": "", "itemid": 0}
     if not call.database.find("role_assignments", **given):
         call.database.must_find("user", id=userid)
-        call.database.insert(
-            "role_assignments", {**given, "timemodified": call.now, "modifierid": call.user["id"]}
-        )
+        call.database.insert("role_assignments", {**given, "timemodified": call.now, "modifierid": call.user["id"]})
 
 
 def can_assign(roleid: int) -> bool:

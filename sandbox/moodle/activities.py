@@ -14,9 +14,7 @@ from sandbox.moodle.text import format_string, format_text
 CMID = One({"cmid": Value("int")})
 CMID_USERID = One({"cmid": Value("int"), "userid": default("int", 0)})
 GROUPMODE = One({"groupmode": Value("int"), "warnings": WARNINGS})
-ALLOWED_GROUPS = One(
-    {"groups": Many(USER_GROUP), "canaccessallgroups": optional("bool"), "warnings": WARNINGS}
-)
+ALLOWED_GROUPS = One({"groups": Many(USER_GROUP), "canaccessallgroups": optional("bool"), "warnings": WARNINGS})
 _CM_ALWAYS = {
     "id": "int", "course": "int", "module": "int", "name": "raw", "modname": "plugin", "instance": "int",
     "section": "int", "sectionnum": "int", "groupmode": "int", "groupingid": "int", "completion": "int",
@@ -141,9 +139,7 @@ def get_activity_allowed_groups(call: Call, cmid: int, userid: int) -> Row:
             raise MoodleException("accessdenied", "Access denied")
         if not is_enrolled(call.database, userid, module["course"], only_active=True):
             message = f"User {userid} cannot access course {module['course']}"
-            warnings = [
-                {"item": "course", "itemid": module["course"], "warningcode": "1", "message": message}
-            ]
+            warnings = [{"item": "course", "itemid": module["course"], "warningcode": "1", "message": message}]
     every = userid == call.user["id"] and call.can("moodle/site:accessallgroups", context)
     groups: list[Row] = []
     if not warnings:
@@ -170,9 +166,7 @@ def get_course_contents(call: Call, courseid: int, options: list[Row]) -> list[R
     filters = _filters(options)
     course = call.database.must_find("course", id=courseid)
     context = call.enter_course(courseid, call.course_context(courseid))
-    sections = call.database.all(
-        "SELECT * FROM mdl_course_sections WHERE course = ? ORDER BY section", [courseid]
-    )
+    sections = call.database.all("SELECT * FROM mdl_course_sections WHERE course = ? ORDER BY section", [courseid])
     sees_hidden = call.can("moodle/course:viewhiddensections", context)
     contents = []
     for section in sections:
@@ -205,8 +199,7 @@ def _section(call: Call, course: Row, context: Row, section: Row, filters: dict[
     modules: list[Row] = []
     if not filters.get("excludemodules"):
         sql = (
-            "SELECT id FROM mdl_course_modules WHERE course = ? AND section = ?"
-            " AND deletioninprogress = 0 ORDER BY id"
+            "SELECT id FROM mdl_course_modules WHERE course = ? AND section = ? AND deletioninprogress = 0 ORDER BY id"
         )
         found = [_module(call, row["id"]) for row in call.database.all(sql, [course["id"], section["id"]])]
         wanted = [module for module in _in_sequence(found, section["sequence"]) if _matches(module, filters)]
@@ -227,9 +220,7 @@ def _section(call: Call, course: Row, context: Row, section: Row, filters: dict[
 
 
 def _in_sequence(modules: list[Row], sequence: str | None) -> list[Row]:
-    order = {
-        int(cmid): place for place, cmid in enumerate((sequence or "").split(",")) if cmid.strip().isdigit()
-    }
+    order = {int(cmid): place for place, cmid in enumerate((sequence or "").split(",")) if cmid.strip().isdigit()}
     return sorted(modules, key=lambda module: (order.get(module["id"], len(order)), module["id"]))
 
 

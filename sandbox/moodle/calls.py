@@ -17,8 +17,7 @@ class CallLog:
         self._lock = threading.Lock()
         self._pool = pool
         self._counts: dict[str, list[int]] = {
-            row["function"]: [row["calls"], row["items"]]
-            for row in pool.reading().all("SELECT * FROM standin_calls")
+            row["function"]: [row["calls"], row["items"]] for row in pool.reading().all("SELECT * FROM standin_calls")
         }
 
     def reached(self, function: object, variables: Form) -> None:

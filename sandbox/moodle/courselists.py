@@ -122,9 +122,7 @@ def _listed(call: Call, course: Row) -> Row:
     if "numsections" in options:
         shown["numsections"] = options["numsections"]
     if call.can("moodle/course:update", context):
-        shown |= {
-            name: course[name] for name in _INTS if name in course and name not in ("sortorder", "marker")
-        }
+        shown |= {name: course[name] for name in _INTS if name in course and name not in ("sortorder", "marker")}
         for hidden in ("legacyfiles", "requested", "cacherev"):
             shown.pop(hidden)
         sections = "SELECT MAX(section) AS last FROM mdl_course_sections WHERE course = ?"
@@ -165,9 +163,7 @@ def get_courses_by_field(call: Call, field: str, value: str) -> Row:
     if field == "sectionid":
         sql = "SELECT c.* FROM mdl_course c JOIN mdl_course_sections s ON s.course = c.id WHERE s.id = ?"
         return _found(call, call.database.all(sql, [cleaned]))
-    return _found(
-        call, call.database.all(f"SELECT * FROM mdl_course WHERE {field} = ? ORDER BY id", [cleaned])
-    )
+    return _found(call, call.database.all(f"SELECT * FROM mdl_course WHERE {field} = ? ORDER BY id", [cleaned]))
 
 
 def _found_by_ids(call: Call, ids: list[str]) -> Row:
@@ -183,9 +179,7 @@ def _found_by_ids(call: Call, ids: list[str]) -> Row:
             call.enter(call.course_context(course["id"]))
         except MoodleException:
             message = "No access rights in course context"
-            warnings.append(
-                {"item": "course", "itemid": course["id"], "warningcode": "1", "message": message}
-            )
+            warnings.append({"item": "course", "itemid": course["id"], "warningcode": "1", "message": message})
     return {**_found(call, courses), "warnings": warnings}
 
 
@@ -194,11 +188,7 @@ def _found(call: Call, courses: list[Row]) -> Row:
     for course in courses:
         context = call.must_course_context(course["id"])
         can_update = call.can("moodle/course:update", context)
-        if (
-            not course["visible"]
-            and not can_update
-            and not call.can("moodle/course:viewhiddencourses", context)
-        ):
+        if not course["visible"] and not can_update and not call.can("moodle/course:viewhiddencourses", context):
             continue
         details = _public(call, course)
         try:

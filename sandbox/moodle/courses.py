@@ -69,8 +69,7 @@ _YEAR = 365 * 24 * 3600
 _FURNISHING = (
     # Moodle puts a new course first in its category.
     "UPDATE mdl_course SET sortorder = 1000000 - id WHERE id >= :first",
-    "INSERT INTO mdl_context (contextlevel, instanceid, depth)"
-    " SELECT 50, id, 3 FROM mdl_course WHERE id >= :first",
+    "INSERT INTO mdl_context (contextlevel, instanceid, depth) SELECT 50, id, 3 FROM mdl_course WHERE id >= :first",
     "INSERT INTO mdl_enrol (enrol, courseid) SELECT 'manual', id FROM mdl_course WHERE id >= :first",
     "INSERT INTO mdl_course_sections (course, section) SELECT id, 0 FROM mdl_course WHERE id >= :first",
     "INSERT INTO mdl_forum (course, type, name)"
@@ -244,9 +243,7 @@ def _delete(call: Call, courseid: int) -> Row:
         delete_grouping(call, grouping)
     for group in database.all("SELECT * FROM mdl_groups WHERE courseid = ?", [courseid]):
         delete_group(call, group)
-    enrolments = (
-        "DELETE FROM mdl_user_enrolments WHERE enrolid IN (SELECT id FROM mdl_enrol WHERE courseid = ?)"
-    )
+    enrolments = "DELETE FROM mdl_user_enrolments WHERE enrolid IN (SELECT id FROM mdl_enrol WHERE courseid = ?)"
     modules = "DELETE FROM mdl_context WHERE contextlevel = 70 AND instanceid IN"
     database.execute(enrolments, [courseid])
     database.execute(f"{modules} (SELECT id FROM mdl_course_modules WHERE course = ?)", [courseid])

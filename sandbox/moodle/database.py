@@ -28,9 +28,7 @@ _SMALLINT_COLUMNS = {"descriptionformat", "summaryformat", "groupmode", "groupmo
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to a site's file, in autocommit, usable from any thread."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
-    connection.row_factory = lambda cursor, row: {
-        d[0]: v for d, v in zip(cursor.description, row, strict=True)
-    }
+    connection.row_factory = lambda cursor, row: {d[0]: v for d, v in zip(cursor.description, row, strict=True)}
     connection.create_function("unicode_like", 2, _like, deterministic=True)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
@@ -76,9 +74,7 @@ class Database:
     def find(self, table: str, **conditions: Any) -> Row | None:
         """The first row of a table with these values."""
         where = " AND ".join(f'"{name}" = ?' for name in conditions)
-        return self.one(
-            f"SELECT * FROM mdl_{table} WHERE {where} ORDER BY id LIMIT 1", [*conditions.values()]
-        )
+        return self.one(f"SELECT * FROM mdl_{table} WHERE {where} ORDER BY id LIMIT 1", [*conditions.values()])
 
     def must_find(self, table: str, **conditions: Any) -> Row:
         """The row of a table with these values, or MissingRecord."""

@@ -107,9 +107,7 @@ def clean_result(description: Description, answer: Any) -> Any:
         if key in answer:
             result[key] = clean_result(part, answer[key])
         elif part.required == REQUIRED:
-            raise InvalidResponse(
-                f"Error in response - Missing following required key in a single structure: {key}"
-            )
+            raise InvalidResponse(f"Error in response - Missing following required key in a single structure: {key}")
         elif part.required == DEFAULT and isinstance(part, Value):
             result[key] = part.default
     return result

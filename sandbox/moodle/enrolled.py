@@ -37,9 +37,7 @@ _ENROLLED_USER = One(
     }
 )
 ENROLLED = Many(_ENROLLED_USER)
-ENROLLED_WITH_CAPABILITY = Many(
-    One({"courseid": Value("int"), "capability": Value("capability"), "users": ENROLLED})
-)
+ENROLLED_WITH_CAPABILITY = Many(One({"courseid": Value("int"), "capability": Value("capability"), "users": ENROLLED}))
 _COURSE_FIELDS = {
     "id": "int", "shortname": "raw", "fullname": "raw", "displayname": "raw", "enrolledusercount": "int",
     "idnumber": "raw", "visible": "int", "summary": "raw", "summaryformat": "int", "format": "plugin",
@@ -95,9 +93,7 @@ def get_enrolled_users(call: Call, courseid: int, options: list[Row]) -> list[Ro
     _require_participants(call, context)
     if chosen.capability:
         call.require("moodle/role:review", context)
-    if chosen.groupid and not call.database.find(
-        "groups_members", groupid=chosen.groupid, userid=call.user["id"]
-    ):
+    if chosen.groupid and not call.database.find("groups_members", groupid=chosen.groupid, userid=call.user["id"]):
         call.require("moodle/site:accessallgroups", context)
     if chosen.onlyactive or chosen.onlysuspended:
         call.require("moodle/course:enrolreview", context)
@@ -118,12 +114,9 @@ def _enrolled(call: Call, course: Row, chosen: _Options, *, own_groups: bool = F
     values: dict[str, int | str] = {"course": course["id"], "now": call.now}
     if chosen.onlyactive and chosen.onlysuspended:
         raise CodingError("Both onlyactive and onlysuspended are set, this is probably not what you want!")
-    active = (
-        "ue.status = 0 AND e.status = 0 AND ue.timestart < :now AND (ue.timeend = 0 OR ue.timeend > :now)"
-    )
+    active = "ue.status = 0 AND e.status = 0 AND ue.timestart < :now AND (ue.timeend = 0 OR ue.timeend > :now)"
     enrolled = (
-        "SELECT ue.userid FROM mdl_user_enrolments ue JOIN mdl_enrol e ON e.id = ue.enrolid"
-        " WHERE e.courseid = :course"
+        "SELECT ue.userid FROM mdl_user_enrolments ue JOIN mdl_enrol e ON e.id = ue.enrolid WHERE e.courseid = :course"
     )
     where = ["u.deleted = 0", "u.username <> 'guest'"]
     if course["id"] != SITE_COURSE:
@@ -149,9 +142,7 @@ def _enrolled(call: Call, course: Row, chosen: _Options, *, own_groups: bool = F
     return call.database.all(sql, values)
 
 
-def get_enrolled_users_with_capability(
-    call: Call, coursecapabilities: list[Row], options: list[Row]
-) -> list[Row]:
+def get_enrolled_users_with_capability(call: Call, coursecapabilities: list[Row], options: list[Row]) -> list[Row]:
     """The users of many courses that have a capability there; needs the permission to review roles."""
     chosen = _Options(options)
     answer = []
@@ -164,10 +155,7 @@ def get_enrolled_users_with_capability(
         call.require("moodle/role:review", context)
         for capability in asked["capabilities"]:
             chosen.capability = capability
-            users = [
-                user_details(call, user, course, chosen.userfields)
-                for user in _enrolled(call, course, chosen)
-            ]
+            users = [user_details(call, user, course, chosen.userfields) for user in _enrolled(call, course, chosen)]
             shown = [details for details in users if details]
             answer.append({"courseid": course["id"], "capability": capability, "users": shown})
     return answer

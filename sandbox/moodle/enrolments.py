@@ -133,9 +133,7 @@ def assign_roles(call: Call, assignments: list[Row]) -> None:
         context = call.enter(_context_of(call, assignment))
         call.require("moodle/role:assign", context)
         if not can_assign(assignment["roleid"]) or context["contextlevel"] != CONTEXT_COURSE:
-            raise InvalidParameter(
-                f"Can not assign roleid={assignment['roleid']} in contextid={context['id']}"
-            )
+            raise InvalidParameter(f"Can not assign roleid={assignment['roleid']} in contextid={context['id']}")
         role_assign(call, assignment["roleid"], assignment["userid"], context["id"])
 
 
@@ -143,14 +141,8 @@ def _context_of(call: Call, assignment: Row) -> Row | None:
     if assignment.get("contextid"):
         return call.database.find("context", id=assignment["contextid"])
     if not assignment.get("contextlevel") or "instanceid" not in assignment:
-        raise InvalidParameter(
-            "Missing parameters, please provide either context level with instance id or contextid"
-        )
+        raise InvalidParameter("Missing parameters, please provide either context level with instance id or contextid")
     level = _LEVELS.get(assignment["contextlevel"])
     if level is None:
         raise InvalidParameter(f"Invalid context level = {assignment['contextlevel']}")
-    return (
-        SYSTEM_CONTEXT
-        if level == SYSTEM_CONTEXT["contextlevel"]
-        else call.context(level, assignment["instanceid"])
-    )
+    return SYSTEM_CONTEXT if level == SYSTEM_CONTEXT["contextlevel"] else call.context(level, assignment["instanceid"])

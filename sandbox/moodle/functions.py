@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sandbox.moodle import (
@@ -46,18 +47,14 @@ FUNCTIONS: dict[str, Function] = {
     "core_webservice_get_site_info": Function(
         siteinfo.get_site_info, siteinfo.SITE_INFO_PARAMETERS, siteinfo.SITE_INFO
     ),
-    "core_course_get_courses": Function(
-        courselists.get_courses, courselists.GET_COURSES, courselists.COURSES
-    ),
+    "core_course_get_courses": Function(courselists.get_courses, courselists.GET_COURSES, courselists.COURSES),
     "core_course_get_courses_by_field": Function(
         courselists.get_courses_by_field, courselists.BY_FIELD, courselists.COURSES_BY_FIELD
     ),
     "core_course_get_categories": Function(
         courselists.get_categories, courselists.GET_CATEGORIES, courselists.CATEGORIES
     ),
-    "core_course_create_courses": _write(
-        courses.create_courses, courses.CREATE_COURSES, courses.CREATED_COURSES
-    ),
+    "core_course_create_courses": _write(courses.create_courses, courses.CREATE_COURSES, courses.CREATED_COURSES),
     "core_course_update_courses": Function(
         courses.update_courses, courses.UPDATE_COURSES, courses.ONLY_WARNINGS, writes=True, atomic=False
     ),
@@ -67,9 +64,7 @@ FUNCTIONS: dict[str, Function] = {
     "core_course_get_contents": Function(
         activities.get_course_contents, activities.CONTENTS_OPTIONS, activities.CONTENTS
     ),
-    "core_course_get_course_module": Function(
-        activities.get_course_module, activities.CMID, activities.COURSE_MODULE
-    ),
+    "core_course_get_course_module": Function(activities.get_course_module, activities.CMID, activities.COURSE_MODULE),
     "core_group_get_activity_groupmode": Function(
         activities.get_activity_groupmode, activities.CMID, activities.GROUPMODE
     ),
@@ -86,9 +81,7 @@ FUNCTIONS: dict[str, Function] = {
     "enrol_manual_enrol_users": _write(enrolments.enrol_users, enrolments.ENROL_USERS),
     "enrol_manual_unenrol_users": _write(enrolments.unenrol_users, enrolments.UNENROL_USERS),
     "core_role_assign_roles": _write(enrolments.assign_roles, enrolments.ASSIGN_ROLES),
-    "core_enrol_get_enrolled_users": Function(
-        enrolled.get_enrolled_users, enrolled.ENROLLED_USERS, enrolled.ENROLLED
-    ),
+    "core_enrol_get_enrolled_users": Function(enrolled.get_enrolled_users, enrolled.ENROLLED_USERS, enrolled.ENROLLED),
     "core_enrol_get_enrolled_users_with_capability": Function(
         enrolled.get_enrolled_users_with_capability,
         enrolled.WITH_CAPABILITY,
@@ -108,9 +101,7 @@ FUNCTIONS: dict[str, Function] = {
     "core_group_create_groupings": _write(
         groupings.create_groupings, groupings.CREATE_GROUPINGS, groupings.CREATED_GROUPINGS
     ),
-    "core_group_get_groupings": Function(
-        groupings.get_groupings, groupings.GET_GROUPINGS, groupings.GROUPINGS
-    ),
+    "core_group_get_groupings": Function(groupings.get_groupings, groupings.GET_GROUPINGS, groupings.GROUPINGS),
     "core_group_update_groupings": _write(groupings.update_groupings, groupings.UPDATE_GROUPINGS),
     "core_group_delete_groupings": _write(groupings.delete_groupings, groupings.GROUPINGIDS),
     "core_group_get_course_groupings": Function(
@@ -120,8 +111,9 @@ FUNCTIONS: dict[str, Function] = {
     "core_group_unassign_grouping": _write(groupings.unassign_grouping, groupings.UNASSIGNMENTS),
     "core_group_add_group_members": _write(members.add_group_members, members.MEMBERS),
     "core_group_delete_group_members": _write(members.delete_group_members, members.MEMBERS),
-    "core_group_get_group_members": Function(
-        members.get_group_members, groups.GROUPIDS, members.GROUP_MEMBERS
-    ),
+    "core_group_get_group_members": Function(members.get_group_members, groups.GROUPIDS, members.GROUP_MEMBERS),
     "core_cohort_get_cohorts": Function(_get_cohorts, _COHORTS, Many(One({"id": default("int", 0)}))),
 }
+
+# Functions of a real site that the stand-in does not have: they exist, but are in nobody's service.
+OTHER_FUNCTIONS = frozenset(Path(__file__).with_name("other_functions.txt").read_text(encoding="utf-8").split())

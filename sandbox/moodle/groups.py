@@ -63,9 +63,7 @@ UPDATE_GROUPS = One(
 )
 GROUPIDS = One({"groupids": Many(Value("int"))})
 COURSEID = One({"courseid": Value("int")})
-COURSE_USER_GROUPS = One(
-    {"courseid": default("int", 0), "userid": default("int", 0), "groupingid": default("int", 0)}
-)
+COURSE_USER_GROUPS = One({"courseid": default("int", 0), "userid": default("int", 0), "groupingid": default("int", 0)})
 WARNINGS = Many(
     One(
         {
@@ -159,15 +157,11 @@ def _check_hiding(call: Call, group: Row, current: Row) -> None:
     if "visibility" in group:
         _validate_visibility(group["visibility"])
         if has_members and not php.loosely_equal(group["visibility"], current["visibility"]):
-            raise InvalidParameter(
-                "The visibility of this group cannot be changed as it currently has members."
-            )
+            raise InvalidParameter("The visibility of this group cannot be changed as it currently has members.")
     else:
         group["visibility"] = current["visibility"]
     if has_members and "participation" in group and group["participation"] != bool(current["participation"]):
-        raise InvalidParameter(
-            "The participation mode of this group cannot be changed as it currently has members."
-        )
+        raise InvalidParameter("The participation mode of this group cannot be changed as it currently has members.")
 
 
 def _validate_visibility(visibility: int | str) -> None:
@@ -235,9 +229,7 @@ def get_course_user_groups(call: Call, courseid: int, userid: int, groupingid: i
     return {"groups": groups, "warnings": warnings}
 
 
-def _groups_in(
-    call: Call, courseid: int, userid: int, groupingid: int, *, check: bool
-) -> tuple[list[Row], Row]:
+def _groups_in(call: Call, courseid: int, userid: int, groupingid: int, *, check: bool) -> tuple[list[Row], Row]:
     try:
         context = call.enter(call.course_context(courseid))
     except MoodleException:
@@ -274,9 +266,7 @@ def _require_active_user(call: Call, userid: int) -> None:
 def visible_groups(call: Call, courseid: int, groupingid: int = 0) -> list[Row]:
     """All groups for who may see hidden ones or where none is, from the cache; else the open and own ones."""
     context = call.must_course_context(courseid)
-    hidden = call.database.exists(
-        "SELECT 1 FROM mdl_groups WHERE courseid = ? AND visibility <> 0", [courseid]
-    )
+    hidden = call.database.exists("SELECT 1 FROM mdl_groups WHERE courseid = ? AND visibility <> 0", [courseid])
     if not hidden or call.can("moodle/course:viewhiddengroups", context):
         groups = call.course_groups(courseid).groups
     else:

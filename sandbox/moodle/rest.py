@@ -13,7 +13,7 @@ from sandbox.moodle.database import Database, Pool, Row
 from sandbox.moodle.descriptions import Description, Many, Value, clean_result, validate
 from sandbox.moodle.errors import AccessDenied, InvalidParameter, MissingRecord, MoodleException, WriteError
 from sandbox.moodle.forms import Form
-from sandbox.moodle.functions import FUNCTIONS, Function
+from sandbox.moodle.functions import FUNCTIONS, OTHER_FUNCTIONS, Function
 from sandbox.moodle.groupcache import GroupCache
 
 _SETTINGS = ("raw", "fileurl", "filter", "lang", "timezone")
@@ -69,9 +69,7 @@ class RestServer:
         token_row, user = _authenticate(reading, token)
         call = Call(reading, self.cache, user, token_row["externalserviceid"], url, raw)
         if not call.can("webservice/rest:use", SYSTEM_CONTEXT):
-            raise AccessDenied(
-                "You are not allowed to use the rest protocol (missing capability: webservice/rest:use)"
-            )
+            raise AccessDenied("You are not allowed to use the rest protocol (missing capability: webservice/rest:use)")
         function = _function(call, name)
         parameters = validate(function.parameters, variables)
         if not function.writes:
@@ -120,10 +118,8 @@ def _authenticate(database: Database, token: object) -> tuple[Row, Row]:
 def _function(call: Call, name: object) -> Function:
     if not isinstance(name, str) or php.is_empty(name):
         raise InvalidParameter("Missing function name")
-    if name not in FUNCTIONS:
-        raise MissingRecord(
-            "external_functions", f"SELECT * FROM {{external_functions}} WHERE name = ?\n[{name}]"
-        )
+    if name not in FUNCTIONS and name not in OTHER_FUNCTIONS:
+        raise MissingRecord("external_functions", f"SELECT * FROM {{external_functions}} WHERE name = ?\n[{name}]")
     sql = (
         "SELECT 1 FROM mdl_external_services s JOIN mdl_external_services_functions f"
         " ON f.externalserviceid = s.id WHERE s.id = ? AND s.enabled = 1 AND f.functionname = ?"

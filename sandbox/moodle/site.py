@@ -191,8 +191,7 @@ def _load_users(database: Database, users: Rows) -> None:
     names = ("username", "idnumber", "email", "firstname", "lastname")
     now = int(time.time())
     rows = (
-        [*(str(user.get(name, "")) for name in names), int(user.get("suspended", 0)), now, now]
-        for user in _rows(users)
+        [*(str(user.get(name, "")) for name in names), int(user.get("suspended", 0)), now, now] for user in _rows(users)
     )
     database.insert_many("user", [*names, "suspended", "timecreated", "timemodified"], rows)
 
@@ -215,6 +214,4 @@ def _load_enrolments(database: Database, enrolments: Rows) -> None:
         roles[roleid, place["contextid"], userid] = [roleid, place["contextid"], userid, now]
     names = ("status", "enrolid", "userid", "timecreated", "timemodified")
     database.insert_many("user_enrolments", names, enrolled.values())
-    database.insert_many(
-        "role_assignments", ("roleid", "contextid", "userid", "timemodified"), roles.values()
-    )
+    database.insert_many("role_assignments", ("roleid", "contextid", "userid", "timemodified"), roles.values())

@@ -31,10 +31,7 @@ def get_site_info(call: Call, serviceshortnames: list[str]) -> Row:
     """What a client asks first; the list of service names is ignored, as in Moodle."""
     del serviceshortnames
     site = call.database.must_find("course", id=1)
-    sql = (
-        "SELECT functionname AS name FROM mdl_external_services_functions"
-        " WHERE externalserviceid = ? ORDER BY id"
-    )
+    sql = "SELECT functionname AS name FROM mdl_external_services_functions WHERE externalserviceid = ? ORDER BY id"
     functions = call.database.all(sql, [call.serviceid])
     user = call.user
     return {

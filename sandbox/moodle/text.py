@@ -49,9 +49,7 @@ def format_text(text: str | None, text_format: int, *, raw: bool = False) -> tup
 def to_html(text: str, text_format: int) -> str:
     """A description of any format as clean HTML."""
     if text_format == FORMAT_PLAIN:
-        escaped = re.sub(
-            r"&amp;#(\d+|x[0-9a-f]+);", r"&#\1;", php.escape(text, single_quotes=True), flags=re.I
-        )
+        escaped = re.sub(r"&amp;#(\d+|x[0-9a-f]+);", r"&#\1;", php.escape(text, single_quotes=True), flags=re.I)
         return _nl2br(escaped.replace("  ", "&nbsp; "))
     if text_format == FORMAT_MOODLE:
         return _purify(_nl2br(re.sub(r">\s+<", "><", text)))
@@ -102,9 +100,7 @@ class _Purifier(HTMLParser):
         if tag in _SWALLOWED:
             self._swallowing += 1
         elif tag in _TAGS and not self._swallowing:
-            kept = "".join(
-                f' {name}="{escape(value or name)}"' for name, value in attrs if _harmless(name, value)
-            )
+            kept = "".join(f' {name}="{escape(value or name)}"' for name, value in attrs if _harmless(name, value))
             self._kept.append(f"<{tag}{kept} />" if tag in _EMPTY_TAGS else f"<{tag}{kept}>")
             if tag not in _EMPTY_TAGS:
                 self._open.append(tag)
@@ -128,8 +124,4 @@ def _harmless(name: str, value: str | None) -> bool:
     if name not in _ATTRIBUTES:
         return False
     scheme = re.match(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*):", value or "")
-    return (
-        name not in ("href", "src")
-        or not scheme
-        or scheme.group(1).lower() in ("http", "https", "mailto", "ftp")
-    )
+    return name not in ("href", "src") or not scheme or scheme.group(1).lower() in ("http", "https", "mailto", "ftp")

@@ -27,11 +27,7 @@ def user_details(call: Call, user: Row, course: Row | None, fields: list[str]) -
             raise MoodleException("invaliduserfield", f"Invalid user field: {name}")
     context = call.must_course_context(course["id"]) if course else _user_context(user)
     own = user["id"] == call.user["id"]
-    if (
-        not own
-        and not call.can("moodle/user:viewdetails", context)
-        and not is_course_contact(call, user["id"])
-    ):
+    if not own and not call.can("moodle/user:viewdetails", context) and not is_course_contact(call, user["id"]):
         return None
     wanted = {*fields, "id", "fullname"} if fields else _FIELDS
     details = _identity(call, user, context, in_course=course is not None) | _open_details(call, user)
@@ -88,9 +84,7 @@ def _open_details(call: Call, user: Row) -> Row:
     return details
 
 
-def _course_details(
-    call: Call, user: Row, course: Row, context: Row, wanted: frozenset[str] | set[str]
-) -> Row:
+def _course_details(call: Call, user: Row, course: Row, context: Row, wanted: frozenset[str] | set[str]) -> Row:
     details: Row = {}
     if "roles" in wanted:
         sql = (
@@ -100,9 +94,7 @@ def _course_details(
         )
         details["roles"] = call.database.all(sql, [user["id"], context["id"]])
     if "groups" in wanted and (groups := groups_of_user(call, course["id"], user["id"])):
-        details["groups"] = [
-            _group(group) for group in groups if _sees_group(call, user, course, context, group)
-        ]
+        details["groups"] = [_group(group) for group in groups if _sees_group(call, user, course, context, group)]
     return details
 
 

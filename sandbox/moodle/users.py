@@ -67,9 +67,7 @@ _SHOWN = {
 }  # fmt: skip
 _SHOWN_PREFERENCES = Many(One({"name": Value("raw"), "value": Value("raw")}), "optional")
 USERS = Many(
-    One(
-        {"id": Value("int"), **{n: optional(k) for n, k in _SHOWN.items()}, "preferences": _SHOWN_PREFERENCES}
-    )
+    One({"id": Value("int"), **{n: optional(k) for n, k in _SHOWN.items()}, "preferences": _SHOWN_PREFERENCES})
 )
 FOUND_USERS = One({"users": USERS, "warnings": WARNINGS})
 _FIELD_TYPES = {"id": "int", "idnumber": "raw", "username": "username", "email": "raw_trimmed"}
@@ -200,12 +198,8 @@ def get_users_by_field(call: Call, field: str, values: list[str]) -> list[Row]:
     for value in values:
         cleaned.append(types.clean(value, _FIELD_TYPES[field]))
         if not php.loosely_equal(value, cleaned[-1]):
-            raise InvalidParameter(
-                f"The field '{field}' value is invalid: {value}(cleaned value: {cleaned[-1]})"
-            )
-    rows = call.database.among(
-        f"SELECT * FROM mdl_user WHERE {field} IN ({{}})", list(dict.fromkeys(cleaned))
-    )
+            raise InvalidParameter(f"The field '{field}' value is invalid: {value}(cleaned value: {cleaned[-1]})")
+    rows = call.database.among(f"SELECT * FROM mdl_user WHERE {field} IN ({{}})", list(dict.fromkeys(cleaned)))
     shown = [details_anywhere(call, user) for user in sorted(rows, key=lambda row: row["id"])]
     return [details for details in shown if details and not php.is_empty(details.get(field))]
 
@@ -215,9 +209,7 @@ def get_users(call: Call, criteria: list[Row]) -> Row:
     where, values, warnings, keys = ["deleted = 0"], [], [], []
     for key in [each["key"] for each in criteria]:
         if [each["key"] for each in criteria].count(key) > 1:
-            raise MoodleException(
-                "keyalreadyset", "error/keyalreadyset", f"The key {key} can only be sent once"
-            )
+            raise MoodleException("keyalreadyset", "error/keyalreadyset", f"The key {key} can only be sent once")
     for key, value in ((each["key"], each["value"]) for each in criteria):
         if key not in _KEY_TYPES:
             message = f"The search key '{key}' is not supported, look at the web service documentation"

@@ -25,9 +25,7 @@ USERS = [
     for i, name in enumerate(["van Dam", "Zola", "Adams", "Ångström"], start=1)
 ]
 ENROLMENTS = [
-    {"course_idnumber": course, "user_username": user["username"]}
-    for course in ("H1", "C1")
-    for user in USERS
+    {"course_idnumber": course, "user_username": user["username"]} for course in ("H1", "C1") for user in USERS
 ]
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 from sandbox.moodle import running
 from tests.sandbox.moodle.conftest import Client
 
-TWINS = [
-    {"courseid": 2, "name": name, "description": "", "idnumber": "PH"} for name in ("Phantom 1", "Phantom 2")
-]
+TWINS = [{"courseid": 2, "name": name, "description": "", "idnumber": "PH"} for name in ("Phantom 1", "Phantom 2")]
 
 
 def test_a_refused_batch_leaves_a_phantom_that_blocks_its_idnumber(client: Client) -> None:
@@ -67,9 +65,7 @@ def test_a_course_read_during_a_long_write_stays_stale_until_the_next_write(data
     with running(database, delay_item_ms=100) as site:
         client, writer = Client(site), Client(site)
         batch = [{"courseid": 2 + i % 2, "name": f"G{i}", "description": ""} for i in range(4)]
-        thread = threading.Thread(
-            target=writer.call, args=["core_group_create_groups"], kwargs={"groups": batch}
-        )
+        thread = threading.Thread(target=writer.call, args=["core_group_create_groups"], kwargs={"groups": batch})
         thread.start()
         time.sleep(0.2)
         assert client.group_names(2) == []

@@ -80,9 +80,7 @@ def test_names_that_cleaning_would_change_are_refused(client: Client, name: str)
         ('<lang lang="en">One</lang>', "One"),
     ],
 )
-def test_names_of_groups_come_escaped_and_those_of_groupings_raw(
-    client: Client, name: str, shown: str
-) -> None:
+def test_names_of_groups_come_escaped_and_those_of_groupings_raw(client: Client, name: str, shown: str) -> None:
     assert client.group(2, name)["name"] == name
     client.grouping(2, name)
     assert client.call("core_group_get_course_groups", courseid=2)[0]["name"] == shown
@@ -112,9 +110,7 @@ def test_invalid_utf8_is_refused(client: Client) -> None:
     body = "groups[0][courseid]=2&groups[0][description]=&groups[0][name]=%FF"
     head = f"wstoken={client.site.token}&wsfunction=core_group_create_groups&moodlewsrestformat=json&"
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    reply = client.session.post(
-        f"{client.site.url}/webservice/rest/server.php", data=head + body, headers=form
-    )
+    reply = client.session.post(f"{client.site.url}/webservice/rest/server.php", data=head + body, headers=form)
     assert reply.json()["errorcode"] == "invalidparameter"
 
 
