@@ -6,11 +6,11 @@ plan, applies what it releases, reads it back, and reports.
 
 | task | what it does | where to look when it is red |
 |---|---|---|
-| `check_identity` | deployment, sources, ledger, Moodle and its marker are one environment | its log lists the five side by side |
+| `check_identity` | deployment, sources, ledger, Moodle, marker: one environment | its log lists all five |
 | `extract` | reads the remote tables whole, or fails: missing is not empty | its log names the connection and the setting |
 | `read_moodle` | reads the mapped courses | its log |
 | `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
-| `diff_groupings`, `diff_groups`, `diff_memberships` | plan what to create, update and delete | their logs |
+| `diff_...` | plan what to create, update and delete, kind by kind | their logs |
 | `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |
 | `apply` | writes what is released, journaled | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
@@ -44,7 +44,7 @@ from sync_steps import run_step
     },
 )
 def moodle_group_sync() -> None:
-    def step(name: str, **options: object):  # noqa: ANN202 - an operator, whose class is Airflow's business
+    def step(name: str, **options: object):
         return task(task_id=name, **options)(run_step)(name)
 
     chain(

@@ -11,9 +11,7 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.term import Calendar, Term
 
-MISSING_COURSE = (
-    "When using {field} to identify groups the remote group membership table must include the course."
-)
+MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 
 
 class _Strict(BaseModel):

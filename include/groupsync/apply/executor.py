@@ -89,7 +89,7 @@ class Executor:
             else:
                 record(Result(change, Outcome.WAITING, found))
         if action is Action.DELETE:
-            intents = self._read_again(kind, intents, record)
+            intents = self._read_again(intents, record)
         if not intents:
             return
         entries = self.journal.intend(intents)
@@ -132,9 +132,7 @@ class Executor:
                 found = replace(found, user_id=user_id)
         return found
 
-    def _read_again(
-        self, kind: Kind, intents: list[Intent], record: Callable[[Result], None]
-    ) -> list[Intent]:
+    def _read_again(self, intents: list[Intent], record: Callable[[Result], None]) -> list[Intent]:
         """The deletes that still are what the plan expects, with their before-images (rule A2)."""
         group_ids = sorted({i.group_id for i in intents if i.group_id is not None})
         grouping_ids = sorted({i.grouping_id for i in intents if i.grouping_id is not None})
@@ -169,9 +167,7 @@ class Executor:
                 return "the group has more members now"
         return None
 
-    def _image(
-        self, intent: Intent, groups: dict[int, Now], groupings: dict[int, Now]
-    ) -> dict[str, Any] | None:
+    def _image(self, intent: Intent, groups: dict[int, Now], groupings: dict[int, Now]) -> dict[str, Any] | None:
         """Everything that a delete takes away: fields, members and links (rule J1)."""
         before = intent.change.before
         if isinstance(before, Group) and intent.group_id is not None:
@@ -183,9 +179,7 @@ class Executor:
             return _fields(now) | {"groups": list(now.holds)}
         return None
 
-    def _send(
-        self, kind: Kind, action: Action, pending: list[tuple[int, Intent]]
-    ) -> Iterator[Settled]:
+    def _send(self, kind: Kind, action: Action, pending: list[tuple[int, Intent]]) -> Iterator[Settled]:
         """One call for all; what Moodle refuses is halved until the bad item stands alone (rule A3)."""
         try:
             made = self._call(kind, action, [intent for _, intent in pending])
@@ -268,7 +262,8 @@ def _new(intent: Intent) -> dict[str, Any]:
 def _edit(intent: Intent) -> dict[str, Any]:
     """The name always, as Moodle wants it; the idnumber only where it changes, as its check is loose and cached."""
     before, after = intent.change.before, intent.change.after
-    assert isinstance(before, Grouping | Group) and isinstance(after, Grouping | Group)
+    assert isinstance(before, Grouping | Group)
+    assert isinstance(after, Grouping | Group)
     own = after.grouping if isinstance(after, Grouping) else after.group
     old = before.grouping if isinstance(before, Grouping) else before.group
     item: dict[str, Any] = {"id": _id(intent.grouping_id or intent.group_id), "name": after.name}

@@ -72,15 +72,13 @@ def diff_memberships(
     ours = _ours(sides.managed, groups, current, found, scope)
     removable = _removals(ours, protection, protected, term, open_terms)
     return MembershipDiff(
-        changes=_changes(missing[can_join], removable, sides.users),
+        changes=_changes(missing[can_join], removable),
         findings=conform(pd.concat([lost, _deferred(missing[~can_join])], ignore_index=True), FINDING),
-        observed=_observed(sides.managed, ours, removable, term),
+        observed=_observed(ours, removable, term),
     )
 
 
-def _encode(
-    sides: MembershipSides, groups: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame, set[int]]:
+def _encode(sides: MembershipSides, groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, set[int]]:
     """The rows whose group and person are one each; findings for the others; pairs that ambiguity protects."""
     wanted = sides.wanted.drop(columns=["term", "module", "occurrence", "period"])
     on = ["group"] if sides.by_group_id else ["course", "group"]
@@ -158,7 +156,7 @@ def _removals(
     return candidates[pd.Series(keep, index=candidates.index, dtype=bool)]
 
 
-def _changes(adds: pd.DataFrame, removals: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+def _changes(adds: pd.DataFrame, removals: pd.DataFrame) -> pd.DataFrame:
     added = pd.DataFrame(
         {
             "course": adds["course"],
@@ -174,9 +172,7 @@ def _changes(adds: pd.DataFrame, removals: pd.DataFrame, users: pd.DataFrame) ->
     return pd.concat([conform(added, PLAN), conform(removed, PLAN)], ignore_index=True)
 
 
-def _observed(
-    managed: pd.DataFrame, ours: pd.DataFrame, removable: pd.DataFrame, term: str
-) -> pd.DataFrame:
+def _observed(ours: pd.DataFrame, removable: pd.DataFrame, term: str) -> pd.DataFrame:
     """Claims to add or to drop, and ours that were seen gone: they are no longer ours (rule M5)."""
     records: list[dict[str, Any]] = []
     columns = [*MANAGED_MEMBERSHIPS, "there", "listed", "frozen"]
@@ -213,9 +209,7 @@ def _deferred(missing: pd.DataFrame) -> pd.DataFrame:
     return _findings(missing, "deferred", "M4", reason, "None: it is added once the person is enrolled.")
 
 
-def _findings(
-    of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str
-) -> pd.DataFrame:
+def _findings(of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str) -> pd.DataFrame:
     columns = of[["course", "user", "source_row"]].assign(key=of["group"], reason=reason)
     constant = {"dataset": "memberships", "severity": severity, "rule": rule, "next_step": next_step}
     return conform(columns.assign(**constant), FINDING)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from include.groupsync.model import keys
 
 
-def final_names(
-    wanted: Mapping[str, str], policy: str, limit: int
-) -> tuple[dict[str, str], dict[str, str]]:
+def final_names(wanted: Mapping[str, str], policy: str, limit: int) -> tuple[dict[str, str], dict[str, str]]:
     """The name that each idnumber gets, and the reasons of those that get none.
 
     ``wanted``: name by idnumber, within one course; ``policy``: suffix or warn; ``limit``: characters.

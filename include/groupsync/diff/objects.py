@@ -230,10 +230,10 @@ class _CourseComparison:
         name, description = self.names[row.key], row.description
         if managed and set(managed.terms.split()) & self._later_open():
             return  # a later open term lists it too: that term's fields hold (C5)
-        if self._kept(row, managed and managed.name, held.name, name, "name"):
+        if self._kept(row, managed.name if managed else None, held.name, name, "name"):
             name = held.name
         if description is None or self._kept(
-            row, managed and managed.description, held.description, description, "description"
+            row, managed.description if managed else None, held.description, description, "description"
         ):
             description = held.description
         if name != held.name:
@@ -256,7 +256,7 @@ class _CourseComparison:
 
     def _kept(self, row: Wanted, applied: str | None, now: str, wanted: str, what: str) -> bool:
         """Whether a field that somebody edited in Moodle stays as it is (rule O4)."""
-        edited = applied is not None and now != applied and now != wanted
+        edited = applied is not None and now not in (applied, wanted)
         if not edited or self.policy.on_local_edit != "keep":
             return False
         self._find(row, Severity.NOTE, "O4", f"its {what} was edited in Moodle and stays as it is there")
@@ -339,8 +339,7 @@ class _CourseComparison:
         noun = self.words.noun
         article = noun.lower()
         reason = (
-            f'{noun} "{name}" was not imported because an existing {article} exists with the same name'
-            " but no idNumber"
+            f'{noun} "{name}" was not imported because an existing {article} exists with the same name but no idNumber'
         )
         self._find(row, Severity.WARNING, self.words.same_name, reason)
 

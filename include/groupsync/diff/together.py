@@ -113,9 +113,14 @@ def unread_courses(snapshot: Snapshot) -> pd.DataFrame:
     """A finding for each course that could not be read: it is left out like a frozen one (rule O3)."""
     known = dict(zip(snapshot.courses["course_id"], snapshot.courses["course"], strict=True))
     found = [
-        Finding("moodle", Severity.ERROR, "O3", f"the course could not be read: {row['reason']}",
-                course=known.get(row["course_id"]),
-                next_step="Let the token's account enter the course; it is left out until then.")
+        Finding(
+            "moodle",
+            Severity.ERROR,
+            "O3",
+            f"the course could not be read: {row['reason']}",
+            course=known.get(row["course_id"]),
+            next_step="Let the token's account enter the course; it is left out until then.",
+        )
         for row in rows(snapshot.unread)
     ]
     return frame_of((finding.row() for finding in found), FINDING)
@@ -125,9 +130,7 @@ def diff_all_links(inputs: Inputs, groupings: pd.DataFrame, groups: Frames, fiel
     """All links of the courses in scope, given both kinds of objects as they will be (AFTER)."""
     wanted = _by(rows(inputs.wanted), "course")
     set_aside = {
-        (row["course"], row["key"])
-        for row in rows(groups.findings)
-        if row["severity"] == str(Severity.QUARANTINED)
+        (row["course"], row["key"]) for row in rows(groups.findings) if row["severity"] == str(Severity.QUARANTINED)
     }
     grouping_afters, group_afters = _by(rows(groupings), "course"), _by(rows(groups.after), "course")
     links = _links_by_course(inputs.snapshot)
@@ -240,9 +243,7 @@ def _held(row: Mapping[str, Any], id_column: str) -> Held:
 
 
 def _managed(row: Mapping[str, Any]) -> Managed:
-    return Managed(
-        row["moodle_id"], row["idnumber"], row["name"], row["description"], row["module"], row["terms"]
-    )
+    return Managed(row["moodle_id"], row["idnumber"], row["name"], row["description"], row["module"], row["terms"])
 
 
 def _managed_link(row: Mapping[str, Any]) -> ManagedLink:

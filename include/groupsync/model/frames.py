@@ -26,12 +26,19 @@ def conform(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def frame_of(records: Iterable[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
     """A frame of the schema from records; keys outside the schema are an error, missing ones are null."""
     table = pa.Table.from_pylist(list(records), schema=pa.schema(list(schema.items())))
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+    return arrow_backed(table)
+
+
+def arrow_backed(table: pa.Table) -> pd.DataFrame:
+    """The table as a frame whose columns stay Arrow's."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The frame's rows as plain dictionaries, nulls as None."""
-    return pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    found: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    return found
 
 
 def rewrite(column: pd.Series, how: Any) -> pd.Series:

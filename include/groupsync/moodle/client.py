@@ -116,9 +116,7 @@ class MoodleClient:
                 " Put the web service's token into the connection's password; README.md lists the functions"
                 " and capabilities that it needs."
             )
-        raise MoodleRefused(
-            function, code, message, str(error.get("exception", "")), str(error.get("debuginfo", ""))
-        )
+        raise MoodleRefused(function, code, message, str(error.get("exception", "")), str(error.get("debuginfo", "")))
 
     def _told(self, function: str, what: object) -> str:
         cause = what if isinstance(what, str) else type(what).__name__

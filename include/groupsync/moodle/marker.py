@@ -54,9 +54,7 @@ def site_url(client: MoodleClient) -> str:
 
 def read_marker(client: MoodleClient) -> Marker | str:
     """The marker in the hidden control course; a sentence on what is missing where there is none."""
-    found = client.read(
-        "core_course_get_courses_by_field", {"field": "idnumber", "value": CONTROL_COURSE}
-    )["courses"]
+    found = client.read("core_course_get_courses_by_field", {"field": "idnumber", "value": CONTROL_COURSE})["courses"]
     if not found:
         return (
             f"no control course: make a hidden course with the ID number {CONTROL_COURSE}"

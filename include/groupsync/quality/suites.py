@@ -19,13 +19,16 @@ _KIND = {"groupings": "grouping", "groups": "group"}
 def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]:
     """The dataset's expectations, in great_expectations' own configuration format."""
     configured = settings.datasets[dataset].columns.configured
-    rows = {
-        "mappings": _mapping_rows,
-        "groupings": lambda columns: _object_rows("groupings", columns),
-        "groups": lambda columns: [*_object_rows("groups", columns), *_readable("grouping", key=True)],
-        "memberships": lambda columns: _membership_rows(columns, settings.localgroupfield),
-    }[dataset]
-    return [*_whole_table(dataset, configured, term), *rows(configured)]
+    match dataset:
+        case "mappings":
+            rows = _mapping_rows(configured)
+        case "memberships":
+            rows = _membership_rows(configured, settings.localgroupfield)
+        case "groups":
+            rows = [*_object_rows(dataset, configured), *_readable("grouping", key=True)]
+        case _:
+            rows = _object_rows(dataset, configured)
+    return [*_whole_table(dataset, configured, term), *rows]
 
 
 def _whole_table(dataset: str, configured: Iterable[str], term: Term) -> list[Expectation]:

@@ -51,10 +51,7 @@ def summarise(
         "courses": courses,
         "calls": _calls(steps),
         "findings": {
-            "counts": {
-                f"{severity} {rule}": int(n)
-                for (severity, rule), n in findings.groupby(["severity", "rule"]).size().items()
-            },
+            "counts": dict(sorted(Counter(findings["severity"] + " " + findings["rule"]).items())),
             "first": rows(findings.head(_SHOWN)),
             "total": len(findings),
         },
@@ -78,8 +75,9 @@ def headline(document: Mapping[str, Any]) -> str:
 def _applied(outcomes: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Outcomes by kind and action: {"group create": {"done": 3}}."""
     found: dict[str, dict[str, int]] = {}
-    for (kind, action, outcome), n in outcomes.groupby(["kind", "action", "outcome"]).size().items():
-        found.setdefault(f"{kind} {action}", {})[outcome] = int(n)
+    counts = Counter(zip(outcomes["kind"], outcomes["action"], outcomes["outcome"], strict=True))
+    for (kind, action, outcome), n in sorted(counts.items()):
+        found.setdefault(f"{kind} {action}", {})[outcome] = n
     return found
 
 

@@ -64,7 +64,7 @@ class SourceDatabase:
         """
         try:
             result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
-            names = [name.lower() for name in result.keys()]
+            names = [name.lower() for name in list(result.keys())]
             batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
         except SQLAlchemyError as error:
             raise SourceError(
@@ -77,7 +77,8 @@ class SourceDatabase:
     def columns(self, dataset: str, table: sa.TableClause) -> list[str]:
         """The table's own column names; SourceError where the table cannot be read."""
         probe = sa.select(sa.text("*")).select_from(table).where(sa.false())
-        return self.read(dataset, probe, {}).column_names
+        names: list[str] = self.read(dataset, probe, {}).column_names
+        return names
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from include.groupsync.errors import SettingsError, SourceError
-from include.groupsync.model.frames import TEXT, WHOLE, Schema
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, arrow_backed
 from include.groupsync.settings import Groupings, Groups, Mappings, Memberships
 from include.groupsync.source.database import SourceDatabase
 
@@ -26,8 +26,7 @@ REMOTE: dict[str, Schema] = {
         "status": TEXT,
         **_DELIVERY,
     },
-    "groupings": {"source_row": WHOLE, "course": TEXT, "idnumber": TEXT, "name": TEXT, "description": TEXT}
-    | _DELIVERY,
+    "groupings": {"source_row": WHOLE, "course": TEXT, "idnumber": TEXT, "name": TEXT, "description": TEXT} | _DELIVERY,
     "groups": {
         "source_row": WHOLE,
         "course": TEXT,
@@ -64,15 +63,13 @@ def read_dataset(
     _check_columns(name, table.column_names, configured)
     columns = {ours: table.column(theirs.lower()) for ours, theirs in configured.items()}
     columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
-    frame = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
+    frame = arrow_backed(pa.table(columns))
     return frame.reindex(columns=list(REMOTE[name])).astype(
         {column: pd.ArrowDtype(dtype) for column, dtype in REMOTE[name].items()}
     )
 
 
-def _of_table(
-    database: SourceDatabase, name: str, table: str, configured: Mapping[str, str]
-) -> sa.Select[Any]:
+def _of_table(database: SourceDatabase, name: str, table: str, configured: Mapping[str, str]) -> sa.Select[Any]:
     schema, _, bare = table.rpartition(".")
     found = database.columns(name, sa.table(bare, schema=schema or None))
     _check_columns(name, found, configured)
@@ -95,7 +92,9 @@ def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextCl
             f"{name}.sql: {path.name} asks for the unknown bind :{min(unknown)};"
             f" known: {', '.join(f':{bind}' for bind in binds)}"
         )
-    lists = [sa.bindparam(bind, expanding=True) for bind in sorted(used) if isinstance(binds[bind], list)]
+    lists: list[sa.BindParameter[Any]] = [
+        sa.bindparam(bind, expanding=True) for bind in sorted(used) if isinstance(binds[bind], list)
+    ]
     return statement.bindparams(*lists), {bind: binds[bind] for bind in used}
 
 

@@ -22,9 +22,7 @@ def of_term(mappings: pd.DataFrame, term: Term, configured: Mapping[str, str]) -
     return mappings[keep].reset_index(drop=True)
 
 
-def scope_of(
-    usable: pd.DataFrame, protected: pd.DataFrame, deliveries: Mapping[str, tuple[str, ...]]
-) -> pd.DataFrame:
+def scope_of(usable: pd.DataFrame, protected: pd.DataFrame, deliveries: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """How every mapped course and delivery stands, for each dataset (columns SCOPE).
 
     ``usable`` and ``protected`` come from sifting the term's mappings; ``deliveries`` has each dataset's
@@ -42,9 +40,7 @@ def scope_of(
         spoilt = {row["course"] for row in unknown}
         for (course, label), several in standings.items():
             doubt = {Standing.FROZEN} if anywhere or course in spoilt else set()
-            found.append(
-                {"dataset": dataset, "course": course, "label": label, "standing": combined(several | doubt)}
-            )
+            found.append({"dataset": dataset, "course": course, "label": label, "standing": combined(several | doubt)})
     return frame_of(sorted(found, key=repr), SCOPE)
 
 
@@ -79,9 +75,7 @@ def in_scope(frame: pd.DataFrame, scope: pd.DataFrame, dataset: str) -> pd.DataF
     if not labels:
         return frame[known | frame["course"].isna()].reset_index(drop=True)
     pairs = set(zip(active["course"], active["label"], strict=True))
-    exact = pd.Series(
-        [pair in pairs for pair in zip(frame["course"], frame["label"], strict=True)], index=frame.index
-    )
+    exact = pd.Series([pair in pairs for pair in zip(frame["course"], frame["label"], strict=True)], index=frame.index)
     homeless = frame["course"].isna() & (frame["label"].isna() | frame["label"].isin(list(labels)))
     nameless = known & frame["label"].isna()
     return frame[exact | homeless | nameless].reset_index(drop=True)

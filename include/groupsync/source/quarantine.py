@@ -104,9 +104,7 @@ def _loosely_equal(frame: pd.DataFrame, candidates: pd.DataFrame) -> dict[int, s
     return found
 
 
-def _findings(
-    dataset: str, set_aside: pd.DataFrame, reasons: dict[int, list[tuple[str, str]]]
-) -> list[Finding]:
+def _findings(dataset: str, set_aside: pd.DataFrame, reasons: dict[int, list[tuple[str, str]]]) -> list[Finding]:
     found = []
     for row in rows(set_aside):
         for rule, reason in sorted(set(reasons[row["source_row"]])):

@@ -23,6 +23,7 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.state.tables import STAMP
 
+StateEngine = sa.Engine
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,49}")
 

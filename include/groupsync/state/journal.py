@@ -29,7 +29,9 @@ class RunJournal:
             entries = []
             for intent in intents:
                 row = JOURNAL.insert().values(**_entry(intent), run_id=self._run_id, intent_at=at)
-                entries.append(int(link.execute(row).inserted_primary_key[0]))
+                made = link.execute(row).inserted_primary_key
+                assert made is not None
+                entries.append(int(made[0]))
         self._open.update(zip(entries, intents, strict=True))
         return entries
 
@@ -50,13 +52,11 @@ class RunJournal:
         change, term = intent.change, self._term
         common = {"course_id": intent.course_id, "module": change.module}
         match change.kind, change.action:
-            case (Kind.GROUPING | Kind.GROUP), Action.DELETE:
+            case ((Kind.GROUPING | Kind.GROUP), Action.DELETE):
                 moodle_id = intent.grouping_id or intent.group_id
-                link.execute(
-                    OBJECT.delete().where(OBJECT.c.kind == str(change.kind), OBJECT.c.moodle_id == moodle_id)
-                )
+                link.execute(OBJECT.delete().where(OBJECT.c.kind == str(change.kind), OBJECT.c.moodle_id == moodle_id))
                 ledger.drop_inside(link, str(change.kind), moodle_id or 0)
-            case (Kind.GROUPING | Kind.GROUP), _:
+            case ((Kind.GROUPING | Kind.GROUP), _):
                 self._applied(link, intent, made_id)
             case Kind.LINK, _:
                 ids: dict[str, Any] = {"grouping_id": intent.grouping_id, "group_id": intent.group_id}

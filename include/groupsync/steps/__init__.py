@@ -27,9 +27,7 @@ STEPS = {
 
 def step(name: str) -> Callable[[Deployment, Run], None]:
     """The function of a step by its task's name."""
-    found: Callable[[Deployment, Run], None] = getattr(
-        import_module(f"include.groupsync.steps.{STEPS[name]}"), name
-    )
+    found: Callable[[Deployment, Run], None] = getattr(import_module(f"include.groupsync.steps.{STEPS[name]}"), name)
     return found
 
 

@@ -117,6 +117,7 @@ def _outcome_row(result: Result) -> dict[str, Any]:
 
 def _results(released: Plan, outcomes: pd.DataFrame) -> list[Result]:
     """The changes with what became of them; a plan names each thing once per action."""
+
     def key(kind: Any, action: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
         return (str(kind), str(action), *(row.get(part) for part in ("course", "grouping", "group", "user")))
 

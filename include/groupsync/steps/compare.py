@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.diff.memberships import MembershipSides, diff_memberships as diff_all_memberships
+from include.groupsync.diff.memberships import MembershipSides
+from include.groupsync.diff.memberships import diff_memberships as diff_all_memberships
 from include.groupsync.diff.objects import GROUPINGS, GROUPS, Policy
 from include.groupsync.diff.together import (
     AFTER,

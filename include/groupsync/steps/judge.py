@@ -7,7 +7,7 @@ import pandas as pd
 
 from include.groupsync.errors import QualityError
 from include.groupsync.model.finding import FINDING
-from include.groupsync.model.frames import frame_of
+from include.groupsync.model.frames import conform, frame_of
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import DEPARTMENT, SCOPE
 from include.groupsync.quality.judge import judge
@@ -34,7 +34,7 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
         judgement = judge(name, frame, suite_for(name, settings, term))
         folder.save_json(f"quality/{name}", judgement.document)
         broken.extend(f"{name}: {reason}" for reason in judgement.broken)
-        sifted[name] = sift(name, frame, frame_of(judgement.failures.to_dict("records"), FAILURE))
+        sifted[name] = sift(name, frame, conform(judgement.failures, FAILURE))
         return sifted[name]
 
     scope = _scope(deployment, run, folder, cleaned, judged)

@@ -76,7 +76,10 @@ def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.Data
 
 def _ids(managed: pd.DataFrame, kind: Kind) -> dict[int, list[int]]:
     own = managed[managed["kind"] == str(kind)]
-    return {int(course): list(map(int, ids)) for course, ids in own.groupby("course_id")["moodle_id"]}
+    found: dict[int, list[int]] = {}
+    for course_id, moodle_id in zip(own["course_id"], own["moodle_id"], strict=True):
+        found.setdefault(course_id, []).append(moodle_id)
+    return found
 
 
 def _others(

@@ -9,8 +9,6 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.frames import Schema
@@ -20,7 +18,7 @@ from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.settings import Settings
-from include.groupsync.state.database import open_state
+from include.groupsync.state.database import StateEngine, open_state
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Deployment:
         return self.databases[conn_id]
 
     @cached_property
-    def state(self) -> sa.Engine:
+    def state(self) -> StateEngine:
         """The state database: ledger, journal, runs."""
         return open_state(self.database(self.settings.state_connection), self.project_root)
 

@@ -4,9 +4,7 @@ from include.groupsync.model.verdict import Effect, Observation, Reach
 from include.groupsync.settings import Fraction
 
 
-def share(
-    rule: str, subject: str, count: int, managed: int, limit: Fraction | None, reach: Reach
-) -> Observation:
+def share(rule: str, subject: str, count: int, managed: int, limit: Fraction | None, reach: Reach) -> Observation:
     """Trips at strictly more than either; at or below the floor the fraction is not looked at (rule B3)."""
     by_fraction = None
     if limit is not None and limit.fraction is not None:
