@@ -5,4 +5,3 @@ FROM astrocrpublic.azurecr.io/runtime:3.3-7
 
 # The engine is imported as `include.groupsync` from the project's root.
 ENV PYTHONPATH=/usr/local/airflow
-ENV GROUPSYNC_HOME=/usr/local/airflow

@@ -165,12 +165,12 @@ def start_standin(sandbox: Sandbox) -> None:
 
 
 def start_airflow(sandbox: Sandbox) -> AirflowClient:
-    """Airflow, with the project's connections but for the port on which the stand-in really listens."""
+    """Airflow, with the project's connections led to this sandbox's files and its stand-in's port."""
     text = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")
+    text = text.replace(f"http://{LOOPBACK}:{MOODLE_PORT}", sandbox.moodle_url)
+    text = text.replace("sqlite:///.sandbox/", f"sqlite:///{sandbox.folder}/")
     settings = sandbox.folder / "airflow_settings.yaml"
-    settings.write_text(
-        text.replace(f"http://{LOOPBACK}:{MOODLE_PORT}", sandbox.moodle_url), encoding="utf-8"
-    )
+    settings.write_text(text, encoding="utf-8")
     was_running = server.bring_up(sandbox.background, sandbox.environment, PROJECT, settings)
     client = AirflowClient(sandbox.airflow_url, "admin", "admin")
     if not was_running:
@@ -197,20 +197,34 @@ def read_report(home: Path, run_id: str) -> dict[str, Any] | None:
     return report
 
 
-def as_lines(value: Any, indent: str = "  ") -> list[str]:
-    """JSON as a person reads it: no brackets, empty parts left out, of long lists the first five."""
-    if isinstance(value, dict):
-        lines: list[str] = []
-        for key, part in value.items():
-            if isinstance(part, dict | list) and part:
-                lines += [f"{indent}{key}:", *as_lines(part, indent + "  ")]
-            elif part not in (None, "", [], {}):
-                lines.append(f"{indent}{key}: {part}")
-        return lines
-    if isinstance(value, list):
-        shown = [f"{indent}- {' '.join(line.strip() for line in as_lines(one, ''))}" for one in value[:5]]
-        return shown + ([f"{indent}  and {len(value) - 5} more"] if len(value) > 5 else [])
-    return [f"{indent}{value}"]
+def report_lines(report: dict[str, Any] | None) -> list[str]:
+    """What a newcomer wants to know of the report; the page in Airflow has all of it."""
+    if report is None:
+        return ["  none was written"]
+    observations = report.get("verdict", {}).get("observations", [])
+    shown = {
+        "courses": report.get("courses"),
+        "planned": report.get("plan", {}).get("counts"),
+        "applied": report.get("applied") or "nothing",
+        "trips of the circuit breaker": [one["text"] for one in observations if one["tripped"]] or "none",
+        "source rows not applied": report.get("findings", {}).get("counts") or "none",
+    }
+    return as_lines({title: part for title, part in shown.items() if part})
+
+
+def as_lines(value: dict[str, Any], indent: str = "  ") -> list[str]:
+    """Nested JSON as a person reads it: one line for what has no parts of its own, the rest indented."""
+    lines: list[str] = []
+    for name, part in value.items():
+        if isinstance(part, list):
+            lines += [f"{indent}{name}:", *(f"{indent}  {one}" for one in part)]
+        elif isinstance(part, dict) and any(isinstance(one, dict) for one in part.values()):
+            lines += [f"{indent}{name}:", *as_lines(part, indent + "  ")]
+        elif isinstance(part, dict):
+            lines.append(f"{indent}{name}: {', '.join(f'{one} {number}' for one, number in part.items())}")
+        else:
+            lines.append(f"{indent}{name}: {part}")
+    return lines
 
 
 def check(sandbox: Sandbox) -> list[str]:
@@ -238,9 +252,7 @@ def start(home: Path, *, once: bool) -> int:
         print(f"\ndemo failed: {problem}\nlogs: {sandbox.background.folder}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "\ninterrupted" if once else "\ninterrupted; what runs goes on until: make stop", file=sys.stderr
-        )
+        print("\ninterrupted" if once else "\ninterrupted; what runs goes on until: make stop", file=sys.stderr)
         return 130
     finally:
         if once:
@@ -250,11 +262,9 @@ def start(home: Path, *, once: bool) -> int:
 def bring_up(sandbox: Sandbox) -> AirflowClient:
     """Everything there and answering."""
     began = time.monotonic()
-    print("making the sample university and an empty Moodle, starting Airflow", flush=True)
+    print("starting: sample university, Moodle stand-in, Airflow", flush=True)
     with ThreadPoolExecutor() as pool:
-        airflow = pool.submit(
-            start_airflow, sandbox
-        )  # beside the sample: each takes one core for some seconds
+        airflow = pool.submit(start_airflow, sandbox)  # beside the sample: each takes one core for some seconds
         make_sample(sandbox)
         start_standin(sandbox)
         client = airflow.result()
@@ -264,7 +274,7 @@ def bring_up(sandbox: Sandbox) -> AirflowClient:
 
 def show_result(sandbox: Sandbox, run_id: str, state: str) -> list[str]:
     """Print the report, and what the two sides say that took no part in the run; the differences."""
-    report = as_lines(read_report(sandbox.home, run_id) or "none was written")
+    report = report_lines(read_report(sandbox.home, run_id))
     found = check(sandbox)
     print("\n".join(["", "report", *report, ""]))
     print(f"the run ended as: {state}")

@@ -65,9 +65,7 @@ class Background:
         for name in families:
             if leader := self._find(name):
                 leader.terminate()
-        _, alive = psutil.wait_procs(
-            [member for family in families.values() for member in family], wait_seconds
-        )
+        _, alive = psutil.wait_procs([member for family in families.values() for member in family], wait_seconds)
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -29,9 +29,7 @@ def airflow_environment(project: Path, home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",  # the default forks 32 workers that idle
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",  # does not follow the port by itself
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
-            f"{name}:{role}" for name, role in USERS.items()
-        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(airflow_home / "passwords.json")),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",  # a second of waiting less between tasks
@@ -48,7 +46,6 @@ def airflow_environment(project: Path, home: Path, port: int) -> dict[str, str]:
         "no_proxy": LOOPBACK,
         "GX_ANALYTICS_ENABLED": "false",
         "GROUPSYNC_ENVIRONMENT": "sandbox",
-        "GROUPSYNC_HOME": str(home),
         "GROUPSYNC_RUNS": str(home / ".runs"),
     }
 
@@ -63,9 +60,7 @@ def _keys(path: Path) -> dict[str, str]:
     """Made once: a new Fernet key could not read the connections that are stored already."""
     if not path.exists():
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        _write_private(
-            path, {"fernet": fernet, "jwt": secrets.token_urlsafe(64), "secret": secrets.token_urlsafe(32)}
-        )
+        _write_private(path, {"fernet": fernet, "jwt": secrets.token_urlsafe(64), "secret": secrets.token_urlsafe(32)})
     keys: dict[str, str] = json.loads(path.read_text())
     return keys
 

@@ -48,9 +48,7 @@ def read_settings(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _items(path: Path, kind: str, listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    items = [
-        {key: value for key, value in item.items() if value not in (None, "")} for item in listed if item
-    ]
+    items = [{key: value for key, value in item.items() if value not in (None, "")} for item in listed if item]
     for item in items:
         if unknown := sorted(item.keys() - KEYS[kind]):
             raise SettingsFileError(f"{path}: airflow.{kind} has an unknown key: {', '.join(unknown)}")
