@@ -136,7 +136,7 @@ def running(path: Path, port: int = 0, **options: Any) -> Iterator[RunningSite]:
     """Serve a site from a thread: options are those of rest.Options, port 0 takes any free one."""
     application = Application(Path(path), Options(**options))
     listener = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(application.asgi, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(application.asgi, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -146,7 +146,9 @@ def load(path: Path, courses: Rows = (), users: Rows = (), enrolments: Rows = ()
     Courses have shortname, idnumber, fullname and maybe visible; users username, idnumber, email, firstname,
     lastname and maybe suspended; enrolments course_idnumber, user_username and maybe status and roleid.
     """
-    database = Database(connect(Path(path)))
+    connection = connect(Path(path))
+    connection.execute("PRAGMA cache_size = -200000")
+    database = Database(connection)
     with database.transaction():
         _load_courses(database, courses)
         _load_users(database, users)
@@ -207,11 +209,13 @@ def _load_enrolments(database: Database, enrolments: Rows) -> None:
     now = int(time.time())
     enrolled: dict[tuple[int, int], list[int]] = {}
     roles: dict[tuple[int, int, int], list[int]] = {}
+    # Sorted below, so that the indexes grow at their ends.
     for row in _rows(enrolments):
         place, userid = places[str(row["course_idnumber"])], userids[str(row["user_username"])]
         roleid = int(row.get("roleid", _STUDENT))
         enrolled[place["enrolid"], userid] = [int(row.get("status", 0)), place["enrolid"], userid, now, now]
         roles[roleid, place["contextid"], userid] = [roleid, place["contextid"], userid, now]
     names = ("status", "enrolid", "userid", "timecreated", "timemodified")
-    database.insert_many("user_enrolments", names, enrolled.values())
-    database.insert_many("role_assignments", ("roleid", "contextid", "userid", "timemodified"), roles.values())
+    database.insert_many("user_enrolments", names, (enrolled[key] for key in sorted(enrolled)))
+    ordered = (roles[key] for key in sorted(roles))
+    database.insert_many("role_assignments", ("roleid", "contextid", "userid", "timemodified"), ordered)

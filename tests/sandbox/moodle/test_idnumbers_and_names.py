@@ -1,8 +1,35 @@
 """How names and idnumbers are compared, trimmed, refused and shown."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from sandbox.moodle import running
 from tests.sandbox.moodle.conftest import Client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, filled_site: bytes) -> Iterator[Client]:
+    path: Path = tmp_path_factory.mktemp("shared") / "site.sqlite"
+    path.write_bytes(filled_site)
+    with running(path) as site:
+        yield Client(site)
+
+
+@pytest.fixture
+def client(shared: Client) -> Client:
+    """One site for the whole file, emptied of groups and groupings before each test."""
+    with closing(sqlite3.connect(shared.site.database)) as connection:
+        for kind in ("group", "grouping"):
+            found = connection.execute(f"SELECT id FROM mdl_{kind}s").fetchall()  # noqa: S608 - our own names
+            ids = [row[0] for row in found]
+            if ids:
+                shared.call(f"core_group_delete_{kind}s", **{f"{kind}ids": ids})
+    shared.site.purge_caches()
+    return shared
 
 
 @pytest.mark.parametrize(
