@@ -188,7 +188,7 @@ def count_writes(sandbox: Sandbox) -> int:
 
 
 def read_report(home: Path, run_id: str) -> dict[str, Any] | None:
-    from include.groupsync.model.run_folder import find_run_folder
+    from include.groupsync.model.run_path import find_run_folder
 
     folder = find_run_folder(home / ".runs", run_id)
     if folder is None or not (folder / "report.json").exists():

@@ -131,6 +131,7 @@ class BreakerLimits(_Strict):
     run_removals: Fraction | None = Fraction(fraction=0.10, floor=100, count=2000)
     course_emptied: int | None = Field(0, ge=0)
     delete_only: int | None = Field(20, ge=0)
+    rekey: int | None = Field(0, ge=0)
 
 
 class Settings(_Strict):

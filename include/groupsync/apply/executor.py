@@ -44,7 +44,8 @@ class Result:
 class Executor:
     """``expected_members`` and ``groupings_of`` are, by group id, what the plan was made from: a group with
     more members is not deleted, and its before-image names the groupings that it was in.
-    ``user_keys`` are source keys by user id, for before-images.
+    ``user_keys`` are source keys by user id, for before-images.  ``formats`` are the descriptions' formats: an
+    update that does not send its own has Moodle reset it.
     """
 
     writer: Writer
@@ -54,7 +55,10 @@ class Executor:
     expected_members: dict[int, frozenset[int]] = field(default_factory=dict)
     groupings_of: dict[int, list[int]] = field(default_factory=dict)
     user_keys: dict[int, str] = field(default_factory=dict)
+    formats: dict[tuple[Kind, int], int] = field(default_factory=dict)
     _batch: int = 0
+    _names: dict[tuple[Kind, int], str] = field(default_factory=dict)  # as this run has left them
+    _undone: set[tuple[Kind, str, str]] = field(default_factory=set)  # names that were not freed
 
     def apply(self, plan: Plan, record: Callable[[Result], None]) -> None:
         """Send every change; ``record`` is told what became of each, in order.
@@ -107,6 +111,8 @@ class Executor:
         for entry, intent in zip(entries, intents, strict=True):
             one = next(s for s in settled if s.entry == entry)
             self._learn(intent, one)
+            if one.outcome is not Outcome.DONE and isinstance(intent.change.before, Grouping | Group):
+                self._undone.add((kind, intent.change.course, intent.change.before.key))
             record(Result(intent.change, one.outcome, one.reason, one.made_id))
         if stopped:
             raise stopped
@@ -114,6 +120,8 @@ class Executor:
     def _resolve(self, change: Change) -> Intent | str:
         """The intent with Moodle's ids, or why it must wait."""
         course, thing, kind = change.course, change.thing, change.kind
+        if change.waits_for and (kind, course, change.waits_for) in self._undone:
+            return f"{change.waits_for} still has the name that it is to get"
         found = Intent(change, self._batch, self.ids.courses[course])
         if kind is not Kind.GROUP and kind is not Kind.MEMBERSHIP and not _made(change, Kind.GROUPING):
             grouping_id = self.ids.object_id(Kind.GROUPING, course, thing.grouping)  # type: ignore[union-attr]
@@ -160,8 +168,9 @@ class Executor:
         if there.course_id != intent.course_id:
             return f"the {kind} is in another course now"
         if isinstance(before, Grouping | Group):
-            own = before.grouping if isinstance(before, Grouping) else before.group
-            if (there.key, there.name) != (own, before.name):
+            own = before.key
+            expected = self._names.get((kind, moodle_id), before.name)
+            if (there.key, there.name) != (own, expected):
                 return f"the {kind} has another name or idnumber now"
             if kind is Kind.GROUP and set(there.holds) - self.expected_members.get(moodle_id, frozenset()):
                 return "the group has more members now"
@@ -206,9 +215,9 @@ class Executor:
             case Kind.GROUP, Action.CREATE:
                 return writer.create_groups([_new(intent) for intent in intents])
             case Kind.GROUPING, Action.UPDATE:
-                writer.update_groupings([_edit(intent) for intent in intents])
+                writer.update_groupings([self._edit(intent) for intent in intents])
             case Kind.GROUP, Action.UPDATE:
-                writer.update_groups([_edit(intent) for intent in intents])
+                writer.update_groups([self._edit(intent) for intent in intents])
             case Kind.GROUPING, Action.DELETE:
                 writer.delete_groupings([_id(intent.grouping_id) for intent in intents])
             case Kind.GROUP, Action.DELETE:
@@ -221,15 +230,30 @@ class Executor:
                 (writer.add_members if action is Action.CREATE else writer.remove_members)(people)
         return None
 
+    def _edit(self, intent: Intent) -> dict[str, Any]:
+        """Name and format always, as Moodle resets what is not sent; the idnumber only where it changes, as
+        its check is loose and cached."""
+        before, after = intent.change.before, intent.change.after
+        assert isinstance(before, Grouping | Group)
+        assert isinstance(after, Grouping | Group)
+        moodle_id = _id(intent.grouping_id or intent.group_id)
+        item: dict[str, Any] = {"id": moodle_id, "name": after.name}
+        if after.key != before.key:
+            item["idnumber"] = after.key
+        if isinstance(after, Grouping) or after.description != before.description:
+            item["description"] = after.description or ""
+        return item | {"descriptionformat": self.formats.get((after.kind, moodle_id), 1)}
+
     def _learn(self, intent: Intent, settled: Settled) -> None:
         """Keep the ids in step: what was created has one, what got a new idnumber is found under it."""
         if settled.outcome is not Outcome.DONE or not isinstance(intent.change.after, Grouping | Group):
             return
         after = intent.change.after
-        own = after.grouping if isinstance(after, Grouping) else after.group
+        own = after.key
         moodle_id = settled.made_id or intent.grouping_id or intent.group_id
         if moodle_id is not None:
             self.ids.objects[after.kind, after.course, own] = moodle_id
+            self._names[after.kind, moodle_id] = after.name
 
 
 def _made(change: Change, kind: Kind) -> bool:
@@ -254,21 +278,6 @@ def _fields(now: Now) -> dict[str, Any]:
 def _new(intent: Intent) -> dict[str, Any]:
     after = intent.change.after
     assert isinstance(after, Grouping | Group)
-    own = after.grouping if isinstance(after, Grouping) else after.group
+    own = after.key
     fields = {"name": after.name, "description": after.description or "", "idnumber": own}
     return {"courseid": intent.course_id, **fields}
-
-
-def _edit(intent: Intent) -> dict[str, Any]:
-    """The name always, as Moodle wants it; the idnumber only where it changes, as its check is loose and cached."""
-    before, after = intent.change.before, intent.change.after
-    assert isinstance(before, Grouping | Group)
-    assert isinstance(after, Grouping | Group)
-    own = after.grouping if isinstance(after, Grouping) else after.group
-    old = before.grouping if isinstance(before, Grouping) else before.group
-    item: dict[str, Any] = {"id": _id(intent.grouping_id or intent.group_id), "name": after.name}
-    if own != old:
-        item["idnumber"] = own
-    if isinstance(after, Grouping) or after.description != before.description:
-        item["description"] = after.description or ""
-    return item

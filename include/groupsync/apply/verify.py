@@ -29,14 +29,23 @@ class State:
 
 
 def differences(results: Iterable[Result], ids: Ids, state: State) -> list[Finding]:
-    """A finding for every change that is marked done and does not show in Moodle."""
-    found = []
+    """A finding for every change that is marked done and does not show in Moodle.
+
+    Of several changes of one object, such as a rename by way of a temporary name, the last is what shows.
+    """
+    last: dict[object, tuple[Result, str | None]] = {}
     for result in results:
         if result.outcome is Outcome.DONE:
             reason = _difference(result.change, result.made_id, ids, state)
-            if reason:
-                found.append(_finding(result.change, reason))
-    return found
+            last[_subject(result, ids)] = (result, reason)
+    return [_finding(result.change, reason) for result, reason in last.values() if reason]
+
+
+def _subject(result: Result, ids: Ids) -> object:
+    thing = result.change.thing
+    if not isinstance(thing, Grouping | Group):
+        return thing
+    return thing.kind, result.made_id or ids.object_id(thing.kind, thing.course, thing.key)
 
 
 def _difference(change: Change, made_id: int | None, ids: Ids, state: State) -> str | None:
@@ -52,7 +61,7 @@ def _difference(change: Change, made_id: int | None, ids: Ids, state: State) -> 
 def _object_difference(change: Change, made_id: int | None, ids: Ids, state: State) -> str | None:
     thing = change.after or change.thing
     assert isinstance(thing, Grouping | Group)
-    own = thing.grouping if isinstance(thing, Grouping) else thing.group
+    own = thing.key
     moodle_id = made_id or ids.object_id(change.kind, change.course, own)
     there = state.objects[change.kind].get(moodle_id or 0)
     if change.action is Action.DELETE:

@@ -1,6 +1,6 @@
 """All rules on one plan, always all of them, and the split into what is released and what waits (B1, B2)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,14 @@ from include.groupsync.breaker.rules import (
     delete_only,
     empty,
     identity,
+    rekey,
     run_deletes,
     run_removals,
     unread,
 )
+from include.groupsync.model.frames import rows
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.verdict import Observation, Verdict
+from include.groupsync.model.verdict import Observation, Reach, Verdict
 from include.groupsync.settings import BreakerLimits
 
 Rule = Callable[[Evidence, Any], Iterator[Observation]]
@@ -31,6 +33,7 @@ RULES: tuple[tuple[str, Rule, Callable[[BreakerLimits], Any]], ...] = (
     ("run_removals", run_removals.look, lambda limits: limits.run_removals),
     ("course_emptied", course_emptied.look, lambda limits: limits.course_emptied),
     ("delete_only", delete_only.look, lambda limits: limits.delete_only),
+    ("rekey", rekey.look, lambda limits: limits.rekey),
 )
 
 
@@ -49,15 +52,62 @@ def assess(evidence: Evidence, limits: BreakerLimits) -> Verdict:
 
 
 def split(plan: Plan, verdict: Verdict) -> Split:
-    """The plan in two; a blocked run releases nothing."""
+    """The plan in two; a blocked run releases nothing.
+
+    What cannot happen without something that is held waits with it: a name that is not freed (rules P9, G8),
+    the links and memberships of a group that is not made.
+    """
     if verdict.plan_digest != plan.digest:
         raise ValueError("this verdict is another plan's")
-    held = pd.Series(bool(verdict.blocked), index=plan.frame.index)
+    frame = plan.frame
+    held = pd.Series(bool(verdict.blocked), index=frame.index)
     for trip in verdict.trips:
-        if trip.reach is None:
-            continue
-        reached = plan.frame["action"].isin(trip.reach.actions) & plan.frame["kind"].isin(trip.reach.kinds)
-        if trip.reach.course is not None:
-            reached &= plan.frame["course"] == trip.reach.course
-        held |= reached.astype(bool)
+        if trip.reach is not None:
+            held |= _reached(frame, trip.reach)
+    held = _with_dependents(frame, held)
     return Split(released=plan.only(~held), held=plan.only(held))
+
+
+def _reached(frame: pd.DataFrame, reach: Reach) -> pd.Series:
+    reached = frame["action"].isin(reach.actions) & frame["kind"].isin(reach.kinds)
+    if reach.course is not None:
+        reached &= frame["course"] == reach.course
+    if reach.key is not None:
+        reached &= frame["group"].where(frame["kind"] == "group", frame["grouping"]) == reach.key
+    return reached.fillna(False).astype(bool)
+
+
+def _with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
+    """Held, and all that waits for it, however long the chain."""
+    near = frame[frame["course"].isin(frame.loc[held, "course"].unique())]
+    depends = near["waits_for"].notna() | near["kind"].isin(["link", "membership"])
+    candidates = rows(near[depends].reset_index(names="at"))
+    while True:
+        stuck, unmade = _held_objects(frame[held])
+        more = {row["at"] for row in candidates if _waits(row, stuck) or _is_inside(row, unmade)}
+        if more <= set(held.index[held]):
+            return held
+        held = held | held.index.isin(more)
+
+
+_Object = tuple[str, str, str]
+
+
+def _held_objects(frame: pd.DataFrame) -> tuple[set[_Object], set[_Object]]:
+    """Of the held changes: the objects that keep their names, and those that are not made."""
+    objects = [
+        ((row["kind"], row["course"], row[row["kind"]]), row)
+        for row in rows(frame[frame["kind"].isin(["grouping", "group"])])
+    ]
+    stuck = {key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]}
+    return stuck, {key for key, row in objects if row["action"] == "create"}
+
+
+def _waits(row: Mapping[str, Any], stuck: set[_Object]) -> bool:
+    return (row["kind"], row["course"], row["waits_for"]) in stuck
+
+
+def _is_inside(row: Mapping[str, Any], unmade: set[_Object]) -> bool:
+    if row["kind"] in ("grouping", "group"):
+        return False
+    return any((kind, row["course"], row[kind]) in unmade for kind in ("grouping", "group"))

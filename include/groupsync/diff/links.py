@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.groupsync.diff.objects import After, Fate, Policy, Wanted
+from include.groupsync.diff.course import After, Fate, Policy, Wanted
 from include.groupsync.model.change import Change
 from include.groupsync.model.finding import Finding, Severity
 from include.groupsync.model.ledger import may_delete, with_term, without_term
@@ -55,7 +55,7 @@ def diff_links(course: CourseLinks, field_name: str, policy: Policy) -> LinkDiff
     """The links to make and to take out; a hand that made or removed one in Moodle is respected."""
     result = LinkDiff()
     base = {(link.grouping_id, link.group_id): link for link in course.managed}
-    groups = {after.key: after for after in course.groups if after.fate is not Fate.DELETED}
+    groups = {after.key: after for after in course.groups if after.fate in (Fate.STAYS, Fate.CREATED)}
     targets = _targets(course.groupings, field_name)
     kept: set[Pair] = set()
     settled: set[int] = set()  # groups whose old links may go: the source's word on them is clear
@@ -79,7 +79,7 @@ def _targets(groupings: Sequence[After], field_name: str) -> dict[str, After]:
     """The groupings by the configured field, as they will be after this run; a name borne twice fits none."""
     found: dict[str, list[After]] = defaultdict(list)
     for after in groupings:
-        if after.fate is Fate.DELETED:
+        if after.fate in (Fate.DELETED, Fate.WAITING):
             continue
         value = {"id": after.moodle_id, "idnumber": after.key, "name": after.name}[field_name]
         found[str(value)].append(after)

@@ -34,7 +34,8 @@ _USER_BITS = 32
 @dataclass(frozen=True)
 class MembershipSides:
     """``wanted``: usable rows (CLEAN memberships).  ``groups``: GROUP_AFTER.  ``members``, ``participants``:
-    as read from Moodle.  ``users``: everybody known, by key.  ``managed``: MANAGED_MEMBERSHIPS."""
+    as read from Moodle.  ``users``: everybody known, by key.  ``managed``: MANAGED_MEMBERSHIPS.
+    ``exceptions``: the data team's pins and exclusions."""
 
     wanted: pd.DataFrame
     groups: pd.DataFrame
@@ -42,6 +43,7 @@ class MembershipSides:
     participants: pd.DataFrame
     users: pd.DataFrame
     managed: pd.DataFrame
+    exceptions: pd.DataFrame
     by_group_id: bool = False
 
 
@@ -65,15 +67,19 @@ def diff_memberships(
     groups = sides.groups.reset_index(drop=True)
     groups["code"] = pd.Series(range(len(groups)), dtype="int64")
     found, lost, protected = _encode(sides, groups)
+    waiting = found["fate"] == "waiting"
+    found, waits = found[~waiting], found[waiting]
     current = _current(sides.members, groups)
-    missing = found[~found["packed"].isin(current)]
+    pinned, excluded, contradictory = _exceptions(sides, groups)
+    missing = found[~found["packed"].isin(current) & ~found["packed"].isin(excluded)]
     enrolled = _pack(sides.participants["course_id"], sides.participants["user_id"])
     can_join = _pack(missing["course_id"], missing["user_id"]).isin(set(enrolled))
-    ours = _ours(sides.managed, groups, current, found, scope)
-    removable = _removals(ours, protection, protected, term, open_terms)
+    listed = set(found["packed"]) - excluded
+    ours = _ours(sides.managed, groups, current, listed, scope)
+    removable = _removals(ours, protection, protected | pinned, excluded, term, open_terms)
     return MembershipDiff(
         changes=_changes(missing[can_join], removable),
-        findings=conform(pd.concat([lost, _deferred(missing[~can_join])], ignore_index=True), FINDING),
+        findings=_together(lost, _deferred(missing[~can_join]), _waiting(waits), contradictory),
         observed=_observed(ours, removable, term),
     )
 
@@ -83,7 +89,7 @@ def _encode(sides: MembershipSides, groups: pd.DataFrame) -> tuple[pd.DataFrame,
     wanted = sides.wanted.drop(columns=["term", "module", "occurrence", "period"])
     on = ["group"] if sides.by_group_id else ["course", "group"]
     known = groups[groups["fate"] != "deleted"].rename(columns={"group": "group_key", "match": "group"})
-    right = known[list(dict.fromkeys([*on, "course", "group", "code", "group_id", "course_id", "group_key"]))]
+    right = known[list(dict.fromkeys([*on, "course", "group", "code", "group_id", "course_id", "group_key", "fate"]))]
     if sides.by_group_id:
         wanted = wanted.drop(columns=["course"])
     with_group = wanted.merge(right, on=on, how="left")
@@ -111,7 +117,7 @@ def _current(members: pd.DataFrame, groups: pd.DataFrame) -> set[int]:
 
 
 def _ours(
-    managed: pd.DataFrame, groups: pd.DataFrame, current: set[int], found: pd.DataFrame, scope: Scope
+    managed: pd.DataFrame, groups: pd.DataFrame, current: set[int], listed: set[int], scope: Scope
 ) -> pd.DataFrame:
     """Our memberships of groups that were read, with how each stands now."""
     existing = groups.dropna(subset=["group_id"])
@@ -120,7 +126,7 @@ def _ours(
     )
     ours["packed"] = _pack(ours["code"], ours["user_id"])
     ours["there"] = ours["packed"].isin(current)
-    ours["listed"] = ours["packed"].isin(set(found["packed"]))
+    ours["listed"] = ours["packed"].isin(listed)
     ours["frozen"] = [
         scope.standing(course, label) is Standing.FROZEN
         for course, label in zip(ours["course"], _or_none(ours["module"]), strict=True)
@@ -132,14 +138,29 @@ def _or_none(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), None)
 
 
+def _exceptions(sides: MembershipSides, groups: pd.DataFrame) -> tuple[set[int], set[int], pd.DataFrame]:
+    """Who is pinned and who is excluded, packed; findings for those who are both: neither is done (rule M6)."""
+    known = groups[["course", "group", "code"]]
+    meant = sides.exceptions.merge(known, on=["course", "group"]).merge(sides.users, on="user")
+    meant["packed"] = _pack(meant["code"], meant["user_id"])
+    pins, bans = (set(meant.loc[meant["what"] == what, "packed"]) for what in ("pin", "exclude"))
+    both = meant[meant["packed"].isin(pins & bans)].drop_duplicates("packed").assign(source_row=None)
+    reason = pd.Series("the person is both pinned to the group and excluded from it", index=both.index)
+    return pins - bans, bans - pins, _findings(both, "error", "M6", reason, "Clear one of the two exceptions.")
+
+
 def _removals(
     ours: pd.DataFrame,
     protection: Protection,
     protected: set[int],
+    excluded: set[int],
     term: str,
     open_terms: frozenset[str] | None,
 ) -> pd.DataFrame:
-    """Ours, there, in a group that stays whole, in scope, and listed no more by anybody or anything (M5, K6)."""
+    """Ours, there, in a group that stays whole, in scope, and listed no more by anybody or anything (M5, K6).
+
+    An excluded person goes whatever any term or row says: the data team has said so (rule M6).
+    """
     candidates = ours[
         ours["there"]
         & ~ours["listed"]
@@ -149,11 +170,18 @@ def _removals(
         & ~ours["packed"].isin(protected)
     ]
     keep = [
-        may_delete(row["terms"], term, open_terms)
-        and not protection.covers(row["course"], {row["match"] or row["group"], row["group"]}, row["user"])
-        for row in rows(candidates[["terms", "course", "match", "group", "user"]])
+        packed in excluded
+        or (
+            may_delete(row["terms"], term, open_terms)
+            and not protection.covers(row["course"], {row["match"] or row["group"], row["group"]}, row["user"])
+        )
+        for packed, row in zip(
+            candidates["packed"], rows(candidates[["terms", "course", "match", "group", "user"]]), strict=True
+        )
     ]
-    return candidates[pd.Series(keep, index=candidates.index, dtype=bool)]
+    return candidates[pd.Series(keep, index=candidates.index, dtype=bool)].assign(
+        rule=lambda frame: frame["packed"].isin(excluded).map({True: "M6", False: "M5"})
+    )
 
 
 def _changes(adds: pd.DataFrame, removals: pd.DataFrame) -> pd.DataFrame:
@@ -166,8 +194,8 @@ def _changes(adds: pd.DataFrame, removals: pd.DataFrame) -> pd.DataFrame:
             "source_row": adds["source_row"],
         }
     ).assign(kind=str(Kind.MEMBERSHIP), action=str(Action.CREATE), rule="M4")
-    removed = removals[["course", "group", "user", "module"]].assign(
-        kind=str(Kind.MEMBERSHIP), action=str(Action.DELETE), rule="M5"
+    removed = removals[["course", "group", "user", "module", "rule"]].assign(
+        kind=str(Kind.MEMBERSHIP), action=str(Action.DELETE)
     )
     return pd.concat([conform(added, PLAN), conform(removed, PLAN)], ignore_index=True)
 
@@ -207,6 +235,16 @@ def _deferred(missing: pd.DataFrame) -> pd.DataFrame:
     """Listed, known, and not enrolled: never an error and never an enrolment; tried again (rule M4)."""
     reason = pd.Series("the person is not enrolled in the course", index=missing.index)
     return _findings(missing, "deferred", "M4", reason, "None: it is added once the person is enrolled.")
+
+
+def _waiting(waits: pd.DataFrame) -> pd.DataFrame:
+    """Listed in a group whose new idnumber a person has to agree to (rule P10)."""
+    reason = pd.Series("its group waits for a re-key to be approved", index=waits.index)
+    return _findings(waits, "deferred", "P10", reason, "Approve the re-key, or reject it.")
+
+
+def _together(*findings: pd.DataFrame) -> pd.DataFrame:
+    return conform(pd.concat(findings, ignore_index=True), FINDING)
 
 
 def _findings(of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str) -> pd.DataFrame:

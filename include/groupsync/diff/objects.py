@@ -4,12 +4,14 @@ Both kinds follow the same rules and differ in words, in rule G7's keep, and in 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from include.groupsync.diff.course import After, Course, CourseDiff, Fate, Held, Managed, Policy, Wanted, Words
 from include.groupsync.diff.names import final_names
+from include.groupsync.diff.rekeys import Gone, New, find_rekeys
+from include.groupsync.diff.renames import Claim, Holder, Ruling, by_name, rule_on
 from include.groupsync.model import keys
 from include.groupsync.model.change import Change
 from include.groupsync.model.finding import Finding, Severity
@@ -18,127 +20,27 @@ from include.groupsync.model.ledger import may_delete, with_term, without_term
 from include.groupsync.model.scope import Standing
 from include.groupsync.model.things import Group, Grouping
 
+GROUPINGS = Words(Kind.GROUPING, "groupings", "Grouping", "G3", "G4", "G5", "G6", "G7", "G8")
+GROUPS = Words(Kind.GROUP, "groups", "Group", "P3", "P4", "P5", "P6", "P7", "P11")
+
 _TRY_AGAIN = "It is tried again at every run."
 
 
 @dataclass(frozen=True)
-class Words:
-    """What differs between the two kinds: noun, dataset and the rules' numbers."""
+class _Target:
+    """An existing object and the fields that it should have; ``to_key`` is the new idnumber of a re-key."""
 
-    kind: Kind
-    dataset: str
-    noun: str
-    no_course: str
-    same_name: str
-    create: str
-    update: str
-    delete: str
-    taken: str
-
-
-GROUPINGS = Words(Kind.GROUPING, "groupings", "Grouping", "G3", "G4", "G5", "G6", "G7", "G8")
-GROUPS = Words(Kind.GROUP, "groups", "Group", "P3", "P4", "P5", "P6", "P7", "P11")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The settings and the moment that the rules depend on."""
-
-    term: str
-    open_terms: frozenset[str] | None
-    later_terms: frozenset[str] = frozenset()
-    on_name_collision: str = "suffix"
-    adopt_same_name: bool = False
-    on_local_edit: str = "source"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A usable row of the remote table; ``description`` None where the column is not configured."""
-
-    key: str
-    name: str
-    description: str | None
-    label: str | None
-    source_row: int
-    grouping: str | None = None
-
-
-@dataclass(frozen=True)
-class Held:
-    """An object that Moodle has; ``key`` None without idnumber."""
-
-    moodle_id: int
-    key: str | None
+    row: Wanted
+    held: Held
     name: str
     description: str
-
-    @property
-    def plan_key(self) -> str:
-        return self.key or keys.without_idnumber(self.moodle_id)
-
-
-@dataclass(frozen=True)
-class Managed:
-    """The ledger's row of an object; ``name`` and ``description`` as last applied, None if never."""
-
-    moodle_id: int
-    key: str
-    name: str | None
-    description: str | None
-    module: str | None
-    terms: str
-
-
-class Fate(StrEnum):
-    """What becomes of an object by this plan."""
-
-    STAYS = "stays"
-    CREATED = "created"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True)
-class After:
-    """An object as it will be after this plan; ``moodle_id`` None for one that is to be created."""
-
-    key: str
-    moodle_id: int | None
-    name: str
-    fate: Fate
-
-
-@dataclass
-class CourseDiff:
-    """What one course's comparison gives.
-
-    ``observed`` are ledger rows to be written whatever becomes of the changes: found, claimed, dropped.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    after: list[After] = field(default_factory=list)
-    observed: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Course:
-    """One course's two sides.  ``present`` says whether a key that no usable row has counts as listed (K6);
-    ``standing`` tells how a delivery stands; ``appropriated`` are ids of groupings that rule G7 keeps."""
-
-    course: str
-    course_id: int
-    wanted: Sequence[Wanted]
-    held: Sequence[Held]
-    managed: Sequence[Managed]
-    present: Callable[[str], bool]
-    standing: Callable[[str | None], Standing]
-    appropriated: frozenset[int] = frozenset()
+    to_key: str | None = None
+    evidence: str | None = None
 
 
 def diff_course(words: Words, course: Course, policy: Policy) -> CourseDiff:
     """The changes that make the course's objects what the source says, as far as the rules allow."""
-    return _CourseComparison(words, course, policy).run()
+    return _Comparison(words, course, policy).run()
 
 
 def rows_without_course(words: Words, course: str, wanted: Sequence[Wanted], ambiguous: bool) -> list[Finding]:
@@ -161,15 +63,15 @@ def rows_without_course(words: Words, course: str, wanted: Sequence[Wanted], amb
     ]
 
 
-class _CourseComparison:
+class _Comparison:
     def __init__(self, words: Words, course: Course, policy: Policy):
         self.words, self.course, self.policy = words, course, policy
+        self.limit = keys.MAX_NAME[str(words.kind)]
         self.result = CourseDiff()
+        self.held = sorted(course.held, key=lambda held: held.moodle_id)
         self.by_key: dict[str, list[Held]] = defaultdict(list)
-        self.by_name: dict[str, list[Held]] = defaultdict(list)
         self.by_number: dict[Any, list[Held]] = defaultdict(list)
-        for held in course.held:
-            self.by_name[held.name].append(held)
+        for held in self.held:
             if held.key:
                 self.by_key[held.key].append(held)
                 self.by_number[keys.loose(held.key)].append(held)
@@ -178,10 +80,10 @@ class _CourseComparison:
         self.set_aside: set[str] = set()
 
     def run(self) -> CourseDiff:
-        limit = keys.MAX_NAME[str(self.words.kind)]
         wanted = {row.key: row.name for row in self.course.wanted}
-        self.names, refused = final_names(wanted, self.policy.on_name_collision, limit)
-        adopted: set[int] = set()
+        self.names, refused = final_names(wanted, self.policy.on_name_collision, self.limit)
+        targets: list[_Target] = []
+        new: list[Wanted] = []
         for row in sorted(self.course.wanted, key=lambda row: row.key):
             matches = self.by_key.get(row.key, [])
             if row.key in refused:
@@ -189,66 +91,30 @@ class _CourseComparison:
             elif len(matches) > 1:
                 self._quarantine(row, "K3", "two objects of the course have this idnumber in Moodle")
             elif matches:
-                self._update(row, matches[0])
+                targets += self._target(row, matches[0])
             else:
-                self._create(row, adopted)
-            # A row that was set aside makes nothing managed (K6).
-            if len(matches) == 1 and row.key not in self.set_aside:
-                self._observe_listed(row, matches[0])
-        self._delete(listed=set(wanted))
-        self._observe_gone()
+                new.append(row)
+        leaving = self._leaving(listed=set(wanted))
+        targets += self._rekeys(leaving, new)
+        self._name_and_emit(targets, self._creatable(new), leaving)
+        self._observe(refused)
         self._remaining()
         return self.result
 
-    def _create(self, row: Wanted, adopted: set[int]) -> None:
-        name = self.names[row.key]
-        others = self.by_number.get(keys.loose(row.key), []) if row.key != "0" else []
-        if others:
-            self._quarantine(row, "K7", f"Moodle takes its idnumber and the existing {others[0].key!r} for equal")
-            return
-        holders = self.by_name.get(name, [])
-        named = [holder for holder in holders if holder.key]
-        if named:
-            self._quarantine(row, self.words.taken, f"name taken by {named[0].key}")
-        elif holders and self.policy.adopt_same_name and len(holders) == 1 and holders[0].moodle_id not in adopted:
-            adopted.add(holders[0].moodle_id)
-            self._adopt(row, holders[0])
-        elif holders:
-            self._warn_same_name(row, name)
-        else:
-            self._change(None, self._thing(row.key, name, row.description or ""), self.words.create, row)
-            self.result.after.append(After(row.key, None, name, Fate.CREATED))
+    # --- what each row asks for
 
-    def _adopt(self, row: Wanted, holder: Held) -> None:
-        before = self._thing(holder.plan_key, holder.name, holder.description)
-        description = holder.description if row.description is None else row.description
-        self._change(before, self._thing(row.key, holder.name, description), self.words.same_name, row)
-        self.fates[holder.moodle_id] = After(row.key, holder.moodle_id, holder.name, Fate.STAYS)
-
-    def _update(self, row: Wanted, held: Held) -> None:
+    def _target(self, row: Wanted, held: Held) -> list[_Target]:
+        """The fields that the object should have, or nothing where they are another term's to say (C5)."""
         managed = self.managed.get(held.moodle_id)
-        name, description = self.names[row.key], row.description
         if managed and set(managed.terms.split()) & self._later_open():
-            return  # a later open term lists it too: that term's fields hold (C5)
+            return []
+        name, description = self.names[row.key], row.description
         if self._kept(row, managed.name if managed else None, held.name, name, "name"):
             name = held.name
-        if description is None or self._kept(
-            row, managed.description if managed else None, held.description, description, "description"
-        ):
+        applied = managed.description if managed else None
+        if description is None or self._kept(row, applied, held.description, description, "description"):
             description = held.description
-        if name != held.name:
-            others = [holder for holder in self.by_name.get(name, []) if holder is not held]
-            named = [holder for holder in others if holder.key]
-            if named:
-                self._quarantine(row, self.words.taken, f"name taken by {named[0].key}")
-                return
-            if others:
-                self._warn_same_name(row, name)
-                name = held.name
-        if (name, description) != (held.name, held.description):
-            before = self._thing(held.plan_key, held.name, held.description)
-            self._change(before, self._thing(held.plan_key, name, description), self.words.update, row)
-        self.fates[held.moodle_id] = After(held.plan_key, held.moodle_id, name, Fate.STAYS)
+        return [_Target(row, held, name, description)]
 
     def _later_open(self) -> frozenset[str]:
         later = self.policy.later_terms
@@ -262,8 +128,10 @@ class _CourseComparison:
         self._find(row, Severity.NOTE, "O4", f"its {what} was edited in Moodle and stays as it is there")
         return True
 
-    def _delete(self, listed: set[str]) -> None:
-        for held in self.course.held:
+    def _leaving(self, listed: set[str]) -> dict[int, Held]:
+        """Managed, listed no more, protected by nothing, in scope, and claimed by no other open term."""
+        leaving: dict[int, Held] = {}
+        for held in self.held:
             managed = self.managed.get(held.moodle_id)
             if managed is None or held.key is None or managed.key != held.key or held.key in listed:
                 continue
@@ -276,39 +144,152 @@ class _CourseComparison:
             elif held.moodle_id in self.course.appropriated:
                 self._note_kept(held)
             else:
-                before = self._thing(held.key, held.name, held.description)
-                self.result.changes.append(Change(before, None, self.words.delete, managed.module))
-                self.fates[held.moodle_id] = After(held.key, held.moodle_id, held.name, Fate.DELETED)
+                leaving[held.moodle_id] = held
+        return leaving
+
+    def _rekeys(self, leaving: dict[int, Held], new: list[Wanted]) -> list[_Target]:
+        """One proposed change for a delete and a create that look like one thing; both lists lose theirs."""
+        if not self.policy.rekey or not leaving or not new:
+            return []
+        gone = [Gone(held.moodle_id, held.plan_key, held.name) for held in leaving.values()]
+        rows = [New(row.key, row.name, self.names[row.key]) for row in new]
+        pairs = find_rekeys(gone, rows, self.course.overlap)
+        by_old = {held.plan_key: held for held in leaving.values()}
+        targets = []
+        for row in [row for row in new if row.key in pairs]:
+            old, evidence = by_old[pairs[row.key][0]], pairs[row.key][1]
+            description = old.description if row.description is None else row.description
+            targets.append(_Target(row, old, self.names[row.key], description, row.key, evidence))
+            self.fates[old.moodle_id] = After(old.plan_key, old.moodle_id, old.name, Fate.REKEYED)
+            self.result.after.append(After(row.key, None, self.names[row.key], Fate.WAITING))
+            del leaving[old.moodle_id]
+            new.remove(row)
+        return targets
+
+    def _creatable(self, new: list[Wanted]) -> list[Wanted]:
+        """The rows to create, without those whose idnumber Moodle takes for another's (rule K7), and those
+        that are given an object of their name without idnumber (``adopt_same_name``)."""
+        holders = defaultdict(list)
+        for held in self.held:
+            holders[held.name].append(held)
+        creatable = []
+        for row in new:
+            others = self.by_number.get(keys.loose(row.key), [])
+            same = holders[self.names[row.key]]
+            if others:
+                reason = f"Moodle takes its idnumber and the existing {others[0].key!r} for equal"
+                self._quarantine(row, "K7", reason)
+            elif self.policy.adopt_same_name and len(same) == 1 and not same[0].key:
+                self._adopt(row, same[0])
+            else:
+                creatable.append(row)
+        return creatable
+
+    def _adopt(self, row: Wanted, holder: Held) -> None:
+        description = holder.description if row.description is None else row.description
+        after = self._thing(row.key, holder.name, description)
+        self.result.changes.append(self._change(self._as_is(holder), after, self.words.same_name, row))
+        self.fates[holder.moodle_id] = After(row.key, holder.moodle_id, holder.name, Fate.STAYS)
+
+    # --- who gets which name, and the changes
+
+    def _name_and_emit(self, targets: list[_Target], new: list[Wanted], leaving: dict[int, Held]) -> None:
+        claims = [Claim(t.held.plan_key, t.name, t.held.name) for t in targets if t.name != t.held.name]
+        claims += [Claim(row.key, self.names[row.key], None) for row in new]
+        holders = by_name(
+            (held.name, Holder(held.plan_key, held.key is not None, held.moodle_id in leaving)) for held in self.held
+        )
+        ruling = rule_on(claims, holders, self.limit)
+        for target in targets:
+            self._emit_update(target, ruling)
+        for row in new:
+            self._emit_create(row, ruling)
+        for held in leaving.values():
+            self._emit_delete(held, ruling)
+
+    def _emit_update(self, target: _Target, ruling: Ruling) -> None:
+        row, held, key = target.row, target.held, target.held.plan_key
+        name = target.name
+        if blocker := ruling.refused.get(key):
+            if blocker.has_idnumber:
+                self._quarantine(row, self.words.taken, f"name taken by {blocker.key}")
+                return
+            self._warn_same_name(row, name)
+            name = held.name
+        waits = ruling.waits_for.get(key)
+        # Step 0 is for what is no name; in step 1 free names are taken and objects step aside; the rest follows.
+        step = ruling.step[key] + 1 if key in ruling.step else 0
+        rule = self.words.update if target.to_key is None else "P10"
+        before, after = self._as_is(held), self._thing(target.to_key or key, name, target.description)
+        if waits and target.to_key is None and before.description != after.description:
+            # Only the name waits; what else the row says goes on (rule G8).
+            described = replace(before, description=after.description)
+            self.result.changes.append(self._change(before, described, rule, row))
+            before = described
+        if aside := ruling.aside.get(key):
+            moved = replace(before, name=aside)
+            self.result.changes.append(replace(self._change(before, moved, "P9", row), step=1, waits_for=waits))
+            before = moved
+        if before != after:
+            change = self._change(before, after, rule, row)
+            self.result.changes.append(replace(change, step=step, waits_for=waits, evidence=target.evidence))
+        if target.to_key is None:
+            self.fates[held.moodle_id] = After(key, held.moodle_id, name, Fate.STAYS)
+
+    def _emit_create(self, row: Wanted, ruling: Ruling) -> None:
+        name = self.names[row.key]
+        if blocker := ruling.refused.get(row.key):
+            if blocker.has_idnumber:
+                self._quarantine(row, self.words.taken, f"name taken by {blocker.key}")
+            else:
+                self._warn_same_name(row, name)
+            return
+        change = self._change(None, self._thing(row.key, name, row.description or ""), self.words.create, row)
+        self.result.changes.append(replace(change, waits_for=ruling.waits_for.get(row.key)))
+        self.result.after.append(After(row.key, None, name, Fate.CREATED))
+
+    def _emit_delete(self, held: Held, ruling: Ruling) -> None:
+        before, managed = self._as_is(held), self.managed[held.moodle_id]
+        if aside := ruling.aside.get(held.plan_key):
+            # Somebody takes its name before it goes: it steps out of it first, if its delete is released.
+            moved = replace(before, name=aside)
+            self.result.changes.append(Change(before, moved, "P9", managed.module, step=1, waits_for=held.plan_key))
+        self.result.changes.append(Change(before, None, self.words.delete, managed.module))
+        self.fates[held.moodle_id] = After(held.plan_key, held.moodle_id, held.name, Fate.DELETED)
 
     def _remaining(self) -> None:
-        for held in self.course.held:
+        for held in self.held:
             stays = After(held.plan_key, held.moodle_id, held.name, Fate.STAYS)
             self.result.after.append(self.fates.get(held.moodle_id, stays))
+
+    # --- what the ledger learns
+
+    def _observe(self, refused: dict[str, str]) -> None:
+        for row in self.course.wanted:
+            matches = self.by_key.get(row.key, [])
+            # A row that was set aside makes nothing managed (K6).
+            if len(matches) == 1 and row.key not in refused and row.key not in self.set_aside:
+                self._observe_listed(row, matches[0])
+        there = {held.moodle_id for held in self.held}
+        for managed in self.course.managed:
+            if managed.moodle_id not in there:
+                self.result.observed.append(self._ledger_row(managed, terms=""))
 
     def _observe_listed(self, row: Wanted, held: Held) -> None:
         """It is managed from now on: found under a key that the source lists (rule O1), claimed by the term."""
         managed = self.managed.get(held.moodle_id)
         name, description = self.names.get(row.key), row.description
-        record = {
-            "kind": str(self.words.kind),
-            "moodle_id": held.moodle_id,
-            "course_id": self.course.course_id,
-            "course": self.course.course,
-            "idnumber": held.key,
-            "name": held.name if held.name == name else managed and managed.name,
-            "description": held.description if held.description == description else managed and managed.description,
-            "module": row.label,
-            "terms": with_term(managed.terms if managed else None, self.policy.term),
-        }
-        fields = ("name", "description", "module", "terms")
-        if managed is None or [record[f] for f in fields] != [getattr(managed, f) for f in fields]:
-            self.result.observed.append(record)
-
-    def _observe_gone(self) -> None:
-        there = {held.moodle_id for held in self.course.held}
-        for managed in self.course.managed:
-            if managed.moodle_id not in there:
-                self.result.observed.append(self._ledger_row(managed, terms=""))
+        known = managed or Managed(held.moodle_id, row.key, None, None, None, "")
+        now = Managed(
+            moodle_id=held.moodle_id,
+            key=row.key,
+            name=held.name if held.name == name else known.name,
+            description=held.description if held.description == description else known.description,
+            module=row.label,
+            terms=with_term(known.terms, self.policy.term),
+        )
+        if now != managed:
+            self.result.observed.append(self._ledger_row(now, now.terms))
 
     def _unclaim(self, managed: Managed) -> None:
         terms = without_term(managed.terms, self.policy.term)
@@ -328,18 +309,23 @@ class _CourseComparison:
             "terms": terms,
         }
 
+    # --- values and words
+
     def _thing(self, key: str, name: str, description: str) -> Grouping | Group:
         make = Grouping if self.words.kind is Kind.GROUPING else Group
         return make(self.course.course, key, name, description)
 
-    def _change(self, before: Grouping | Group | None, after: Grouping | Group, rule: str, row: Wanted) -> None:
-        self.result.changes.append(Change(before, after, rule, row.label, row.source_row))
+    def _as_is(self, held: Held) -> Grouping | Group:
+        return self._thing(held.plan_key, held.name, held.description)
+
+    def _change(self, before: Grouping | Group | None, after: Grouping | Group, rule: str, row: Wanted) -> Change:
+        return Change(before, after, rule, row.label, row.source_row)
 
     def _warn_same_name(self, row: Wanted, name: str) -> None:
         noun = self.words.noun
-        article = noun.lower()
         reason = (
-            f'{noun} "{name}" was not imported because an existing {article} exists with the same name but no idNumber'
+            f'{noun} "{name}" was not imported because an existing {noun.lower()} exists with the same name'
+            " but no idNumber"
         )
         self._find(row, Severity.WARNING, self.words.same_name, reason)
 

@@ -1,27 +1,28 @@
 """The comparison of every course in scope, kind by kind, from the run's frames to the plan's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from include.groupsync.diff.links import CourseLinks, ManagedLink, diff_links
-from include.groupsync.diff.memberships import GROUP_AFTER
-from include.groupsync.diff.objects import (
+from include.groupsync.diff.course import (
     After,
     Course,
     CourseDiff,
     Fate,
     Held,
     Managed,
+    Overlap,
     Policy,
     Wanted,
     Words,
-    diff_course,
-    rows_without_course,
+    no_overlap,
 )
+from include.groupsync.diff.links import CourseLinks, ManagedLink, diff_links
+from include.groupsync.diff.memberships import GROUP_AFTER
+from include.groupsync.diff.objects import diff_course, rows_without_course
 from include.groupsync.model import keys
 from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING, Finding, Severity
@@ -64,6 +65,7 @@ class Inputs:
     scope: Scope
     protection: Protection
     policy: Policy
+    overlap: Callable[[str, int], Overlap] = lambda _course, _course_id: no_overlap
 
 
 def diff_objects(words: Words, inputs: Inputs) -> Frames:
@@ -94,6 +96,7 @@ def diff_objects(words: Words, inputs: Inputs) -> Frames:
                     present=lambda key, course=course: inputs.protection.covers(course, {key}),  # type: ignore[misc]
                     standing=lambda label, course=course: inputs.scope.standing(course, label),  # type: ignore[misc]
                     appropriated=appropriated,
+                    overlap=inputs.overlap(course, ids[0]),
                 ),
                 inputs.policy,
             )

@@ -1,6 +1,6 @@
 """One change: a thing before and after; kind, action and key follow from the two."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from include.groupsync.model.frames import TEXT, WHOLE
@@ -8,7 +8,9 @@ from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 
 # One row of a plan.  grouping, group and user are the keys that the kind has; to_key is the new idnumber
-# where it changes; rule is the rule that made the change; module and source_row say where it comes from.
+# where it changes; rule is the rule that made the change.  step orders the changes of names in one course;
+# waits_for is the key of the object, of the same kind, whose name must be free first (rule P9); evidence is
+# why two idnumbers are taken for one thing (rule P10).  module and source_row say where it comes from.
 PLAN = {
     "kind": TEXT,
     "action": TEXT,
@@ -22,6 +24,9 @@ PLAN = {
     "description_before": TEXT,
     "description_after": TEXT,
     "rule": TEXT,
+    "step": WHOLE,
+    "waits_for": TEXT,
+    "evidence": TEXT,
     "module": TEXT,
     "source_row": WHOLE,
 }
@@ -38,6 +43,9 @@ class Change:
     rule: str
     module: str | None = None
     source_row: int | None = None
+    step: int = 0
+    waits_for: str | None = None
+    evidence: str | None = None
 
     @property
     def thing(self) -> Thing:
@@ -61,8 +69,8 @@ class Change:
         return self.thing.course
 
     def inverse(self) -> "Change":
-        """The change that undoes this one."""
-        return Change(self.after, self.before, self.rule, self.module, self.source_row)
+        """The change that undoes this one; what was done first is undone last."""
+        return replace(self, before=self.after, after=self.before, step=-self.step)
 
     def row(self) -> dict[str, Any]:
         """The change as a row of PLAN."""
@@ -72,6 +80,9 @@ class Change:
             "action": str(self.action),
             "course": thing.course,
             "rule": self.rule,
+            "step": self.step,
+            "waits_for": self.waits_for,
+            "evidence": self.evidence,
             "module": self.module,
             "source_row": self.source_row,
         }
@@ -79,8 +90,9 @@ class Change:
         for side, at in (("before", self.before), ("after", self.after)):
             if isinstance(at, Grouping | Group):
                 row |= {f"name_{side}": at.name, f"description_{side}": at.description}
-        if self.before and self.after and _own_key(self.before) != _own_key(self.after):
-            row["to_key"] = _own_key(self.after)
+        before, after = self.before, self.after
+        if isinstance(before, Grouping | Group) and isinstance(after, Grouping | Group) and before.key != after.key:
+            row["to_key"] = after.key
         return row
 
     @classmethod
@@ -89,11 +101,8 @@ class Change:
         action = Action(row["action"])
         before = None if action is Action.CREATE else _thing(row, "before")
         after = None if action is Action.DELETE else _thing(row, "after")
-        return cls(before, after, row["rule"], row["module"], row["source_row"])
-
-
-def _own_key(thing: Thing) -> str:
-    return thing.grouping if isinstance(thing, Grouping) else thing.group
+        kept = ("rule", "module", "source_row", "step", "waits_for", "evidence")
+        return cls(before, after, **{name: row[name] for name in kept})
 
 
 def _thing(row: dict[str, Any], side: str) -> Thing:

@@ -51,6 +51,7 @@ OUTCOME: Schema = {
     "grouping": TEXT,
     "group": TEXT,
     "user": TEXT,
+    "step": WHOLE,
     "outcome": TEXT,
     "reason": TEXT,
     "made_id": WHOLE,

@@ -39,6 +39,10 @@ MANAGED_MEMBERSHIPS: Schema = {
     "module": TEXT,
     "terms": TEXT,
 }
+# A person pinned to a group, or kept out of it, by the data team (rule M6); natural keys, ``what`` is pin or
+# exclude.
+EXCEPTIONS: Schema = {"course": TEXT, "group": TEXT, "user": TEXT, "what": TEXT}
+
 LEDGER: dict[str, Schema] = {
     "objects": MANAGED_OBJECTS,
     "links": MANAGED_LINKS,

@@ -28,7 +28,7 @@ PHASES: tuple[tuple[Kind, Action], ...] = (
     (Kind.GROUPING, Action.DELETE),
 )
 _ORDER = {f"{kind} {action}": at for at, (kind, action) in enumerate(PHASES)}
-_KEY = ["course", "grouping", "group", "user", "to_key", "name_before", "name_after"]
+_KEY = ["course", "step", "grouping", "group", "user", "to_key", "name_before", "name_after"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,7 @@ class Plan:
         """The plan of frames with PLAN's columns, in whatever row order."""
         given = [frame for frame in frames if len(frame)]
         whole = conform(pd.concat(given, ignore_index=True) if given else frame_of([], PLAN), PLAN)
+        whole["step"] = whole["step"].fillna(0)
         phase = (whole["kind"] + " " + whole["action"]).map(_ORDER)
         order = whole.assign(phase=phase).sort_values(["phase", *_KEY], kind="stable", na_position="first").index
         return cls(whole.loc[order].reset_index(drop=True))

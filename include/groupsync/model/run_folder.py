@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.groupsync.model.frames import Schema, conform
-
-
-def safe_run_id(run_id: str) -> str:
-    """The run's id as a folder name: what a file system or an address could misread becomes ``_``."""
-    return re.sub(r"[^A-Za-z0-9._+:-]", "_", run_id).lstrip(".") or "_"
-
-
-def find_run_folder(runs_root: Path, run_id: str) -> Path | None:
-    """The folder of a run, whichever its term; None where the run has left nothing yet."""
-    return next(iter(sorted(runs_root.glob(f"*/{safe_run_id(run_id)}"))), None)
+from include.groupsync.model.run_path import safe_run_id
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,10 @@ class Grouping:
 
     kind = Kind.GROUPING
 
+    @property
+    def key(self) -> str:
+        return self.grouping
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -27,6 +31,10 @@ class Group:
     description: str | None = None
 
     kind = Kind.GROUP
+
+    @property
+    def key(self) -> str:
+        return self.group
 
 
 @dataclass(frozen=True, slots=True)

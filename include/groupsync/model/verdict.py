@@ -14,7 +14,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Reach:
-    """What a trip stops: changes of these kinds and actions, in one course or in all.
+    """What a trip stops: changes of these kinds and actions, in one course or in all, of one object or all.
 
     A hold of deletes stops the removal of memberships and links in its reach too: while the source is in
     doubt, nobody loses anything.
@@ -23,6 +23,7 @@ class Reach:
     actions: tuple[str, ...]
     kinds: tuple[str, ...]
     course: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ unwritten names after a refused update; ``get_groups``, ``get_groupings`` and ``
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ from include.groupsync.moodle.marker import CONTROL_COURSE
 RAW = {"moodlewssettingraw": 1}  # without it names come escaped and descriptions cleaned
 _NOT_THERE = "invalidrecord"
 _USERS_PER_CALL = 500
+_Key = TypeVar("_Key")
 
 
 def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
@@ -103,10 +104,21 @@ def find_users(client: MoodleClient, user_field: str, wanted: Iterable[str]) -> 
     found: list[dict[str, Any]] = []
     values = sorted(set(wanted))
     for start in range(0, len(values), _USERS_PER_CALL):
-        asked = {"field": user_field, "values": values[start : start + _USERS_PER_CALL]}
-        for user in client.read("core_user_get_users_by_field", asked):
+        some = values[start : start + _USERS_PER_CALL]
+        for user in _bisect(lambda part: _users(client, user_field, part), some, _no_such_user):
             found.append({"user_id": user["id"], "user": _user_key(user, user_field)})
     return frame_of(found, USERS).drop_duplicates()
+
+
+def _users(client: MoodleClient, user_field: str, values: list[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.read("core_user_get_users_by_field", {"field": user_field, "values": values})
+    return found
+
+
+def _no_such_user(_: str, refused: MoodleRefused) -> None:
+    """A key that could not be a username or an address at all makes Moodle refuse the whole call."""
+    if refused.errorcode != "invalidparameter":
+        raise refused
 
 
 _Outcome = tuple[list[int], list[int], list[dict[str, Any]]] | str
@@ -175,9 +187,9 @@ def _details(
 
 
 def _bisect(
-    ask: Callable[[list[int]], list[dict[str, Any]]],
-    ids: list[int],
-    failed: Callable[[int, MoodleRefused], None],
+    ask: Callable[[list[_Key]], list[dict[str, Any]]],
+    ids: list[_Key],
+    failed: Callable[[_Key, MoodleRefused], None],
 ) -> list[dict[str, Any]]:
     """One missing id fails the whole call and is not named: halve until it stands alone."""
     try:

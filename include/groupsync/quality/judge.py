@@ -1,5 +1,6 @@
 """Runs a dataset's expectations in great_expectations; imported inside the task that needs it only."""
 
+import logging
 import os
 import warnings
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ def judge(dataset: str, frame: pd.DataFrame, suite: list[Expectation]) -> Judgem
 
 def _run(dataset: str, frame: pd.DataFrame, suite: list[Expectation]) -> list[dict[str, Any]]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    # Under Airflow it would log a line for each of its hundreds of functions.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")

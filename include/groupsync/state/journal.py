@@ -82,7 +82,7 @@ class RunJournal:
             **key,
             "course_id": intent.course_id,
             "course": after.course,
-            "idnumber": after.grouping if isinstance(after, Grouping) else after.group,
+            "idnumber": after.key,
             "name": after.name,
             "description": after.description,
             "module": intent.change.module,

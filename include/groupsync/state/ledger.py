@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from include.groupsync.model.frames import conform, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import LEDGER
-from include.groupsync.state.tables import LINK, MEMBERSHIP, OBJECT
+from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
+from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT
 
 TABLES = {"objects": OBJECT, "links": LINK, "memberships": MEMBERSHIP}
 _KEYS = {
@@ -24,6 +24,12 @@ def load(link: sa.Connection, name: str) -> pd.DataFrame:
     schema = LEDGER[name]
     statement = sa.select(*(TABLES[name].c[column] for column in schema))
     return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), schema)
+
+
+def load_exceptions(link: sa.Connection) -> pd.DataFrame:
+    """The data team's pins and exclusions (columns EXCEPTIONS, rule M6)."""
+    statement = sa.select(*(EXCEPTION.c[column] for column in EXCEPTIONS))
+    return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), EXCEPTIONS)
 
 
 def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:

@@ -51,6 +51,19 @@ MEMBERSHIP = sa.Table(
     sa.Column("terms", sa.Text, nullable=False),
 )
 
+# People pinned to a group or kept out of it by the data team (rule M6), by natural keys.
+EXCEPTION = sa.Table(
+    "member_exception",
+    METADATA,
+    sa.Column("course", sa.String(255), primary_key=True),
+    sa.Column("group", sa.String(100), primary_key=True),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("what", sa.String(10), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("who", sa.String(100), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
 # Every write to Moodle: the intent before the call, the outcome after it (rule J1).
 JOURNAL = sa.Table(
     "journal",

@@ -33,7 +33,12 @@ def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, A
 
     A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.
     """
-    released, client = load_split(folder).released, client_of(deployment)
+    return apply_part(deployment, run, folder, load_split(folder).released)
+
+
+def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) -> Mapping[str, Any]:
+    """Send a part of a judged plan that is released; the identity is compared once more before (rule I3)."""
+    client = client_of(deployment)
     require_identity(deployment, client)
     with deployment.state.begin() as link:
         for name, table in _OBSERVED.items():
@@ -44,11 +49,12 @@ def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, A
         reader=ObjectsNow(client),
         journal=RunJournal(deployment.state, run.run_id, run.term_key, deployment.now),
         ids=_ids(folder),
-        **_before_images(snapshot, folder.frame("users"), released),
+        formats=_formats(snapshot),
+        **_before_images(snapshot, folder.frame("users"), part),
     )
     results: list[Result] = []
     try:
-        executor.apply(released, results.append)
+        executor.apply(part, results.append)
     finally:
         folder.save_frame("outcomes", frame_of(map(_outcome_row, results), OUTCOME), OUTCOME)
     return {"outcomes": _count(results), "calls": dict(client.calls)}
@@ -93,9 +99,18 @@ def _ids(folder: RunFolder) -> Ids:
     return Ids.of(folder.frame("moodle/courses"), after, folder.frame("users"), managed)
 
 
-def _before_images(snapshot: Snapshot, users: pd.DataFrame, released: Plan) -> dict[str, Any]:
+def _formats(snapshot: Snapshot) -> dict[tuple[Kind, int], int]:
+    frames = ((Kind.GROUPING, snapshot.groupings), (Kind.GROUP, snapshot.groups))
+    return {
+        (kind, moodle_id): text_format
+        for kind, frame in frames
+        for moodle_id, text_format in zip(frame[f"{kind}_id"], frame["description_format"], strict=True)
+    }
+
+
+def _before_images(snapshot: Snapshot, users: pd.DataFrame, part: Plan) -> dict[str, Any]:
     """What the deletes' before-images and the look before them need, for the courses that lose something."""
-    if not (released.frame["action"] == "delete").any():
+    if not (part.frame["action"] == "delete").any():
         return {}
     members: dict[int, set[int]] = {}
     for row in rows(snapshot.members):
@@ -116,10 +131,10 @@ def _outcome_row(result: Result) -> dict[str, Any]:
 
 
 def _results(released: Plan, outcomes: pd.DataFrame) -> list[Result]:
-    """The changes with what became of them; a plan names each thing once per action."""
+    """The changes with what became of them; a plan names each thing once per action and step."""
 
     def key(kind: Any, action: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        return (str(kind), str(action), *(row.get(part) for part in ("course", "grouping", "group", "user")))
+        return (str(kind), str(action), *(row.get(part) for part in ("course", "grouping", "group", "user", "step")))
 
     found = {key(row["kind"], row["action"], row): row for row in rows(outcomes)}
     results = []

@@ -1,13 +1,15 @@
 """Compare what should be with what is, kind by kind; each step leaves its part of the plan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from include.groupsync.diff.course import Overlap, Policy
 from include.groupsync.diff.memberships import MembershipSides
 from include.groupsync.diff.memberships import diff_memberships as diff_all_memberships
-from include.groupsync.diff.objects import GROUPINGS, GROUPS, Policy
+from include.groupsync.diff.objects import GROUPINGS, GROUPS
 from include.groupsync.diff.together import (
     AFTER,
     Frames,
@@ -20,12 +22,13 @@ from include.groupsync.diff.together import (
 )
 from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
-from include.groupsync.model.frames import Schema, frame_of
+from include.groupsync.model.frames import Schema, frame_of, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.protection import Protection
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope
+from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.source.clean import CLEAN
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
 
@@ -49,7 +52,7 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     if Kind.GROUP not in kinds:
         _save(folder, "links", nothing, "links")
         return _save(folder, "groups", _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
-    inputs = _inputs(deployment, run, folder, "groups")
+    inputs = replace(_inputs(deployment, run, folder, "groups"), overlap=_overlaps(deployment, folder, snapshot))
     groups = diff_objects(GROUPS, inputs)
     links = nothing
     if Kind.LINK in kinds:
@@ -76,6 +79,7 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
             participants=snapshot.participants,
             users=folder.frame("users"),
             managed=load_ledger(folder)["memberships"],
+            exceptions=folder.frame("ledger/exceptions"),
             by_group_id=field_name == "id",
         ),
         inputs.protection,
@@ -97,7 +101,32 @@ def policy_of(deployment: Deployment, run: Run) -> Policy:
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,
         on_local_edit=settings.on_local_edit,
+        rekey=settings.breaker.rekey is not None,
     )
+
+
+def _overlaps(deployment: Deployment, folder: RunFolder, snapshot: Snapshot) -> Callable[[str, int], Overlap]:
+    """How many of a group's members are listed for another key of the course (rule P10).
+
+    Only where memberships name their groups by idnumber: by another field a row says nothing of the key.
+    """
+    members: dict[int, set[int]] = {}
+    for row in rows(snapshot.members):
+        members.setdefault(row["group_id"], set()).add(row["user_id"])
+    listed: dict[tuple[str, str], set[int]] = {}
+    if Kind.MEMBERSHIP in deployment.settings.kinds and deployment.settings.localgroupfield == "idnumber":
+        wanted = folder.frame("desired/memberships").merge(folder.frame("users"), on="user")
+        for course, group, user_id in zip(wanted["course"], wanted["group"], wanted["user_id"], strict=True):
+            listed.setdefault((course, group), set()).add(user_id)
+
+    def of_course(course: str, _course_id: int) -> Overlap:
+        def overlap(group_id: int, key: str) -> float | None:
+            now = members.get(group_id)
+            return len(now & listed.get((course, key), set())) / len(now) if now else None
+
+        return overlap
+
+    return of_course
 
 
 def _inputs(deployment: Deployment, run: Run, folder: RunFolder, dataset: str) -> Inputs:

@@ -99,5 +99,5 @@ def _observation(row: Mapping[str, Any]) -> Observation:
     return Observation(
         **fields,
         effect=Effect(row["effect"]) if row["effect"] else None,
-        reach=Reach(tuple(reach["actions"]), tuple(reach["kinds"]), reach["course"]) if reach else None,
+        reach=Reach(tuple(reach["actions"]), tuple(reach["kinds"]), reach["course"], reach["key"]) if reach else None,
     )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from include.groupsync.model.frames import conform
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import USERS
 from include.groupsync.moodle.client import MoodleClient
@@ -69,6 +69,8 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
 def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
     with deployment.state.connect() as link:
         frames = {name: ledger.load(link, name) for name in LEDGER}
+        exceptions = ledger.load_exceptions(link)
+    folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS)
     for name, frame in frames.items():
         folder.save_frame(f"ledger/{name}", frame, LEDGER[name])
     return frames

@@ -73,9 +73,10 @@ def _trouble(folder: RunFolder) -> tuple[GroupsyncError | None, str]:
         ), "failed"
     held = folder.frame("held")
     if len(held):
-        courses = held["course"].nunique()
+        deletes, courses = int((held["action"] == "delete").sum()), held["course"].nunique()
+        others = f", with {len(held) - deletes} other changes" if len(held) > deletes else ""
         return HeldError(
-            f"HELD: {len(held)} deletes in {courses} courses. Everything else was applied."
+            f"HELD: {deletes} deletes in {courses} courses{others}. Everything else was applied."
             " See the run's tab 'Sync report' for what is held and which rule held it."
         ), "held"
     return None, "applied"

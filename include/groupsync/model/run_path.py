@@ -1,0 +1,14 @@
+"""Where a run's folder is; light enough for a page that only looks for one."""
+
+import re
+from pathlib import Path
+
+
+def safe_run_id(run_id: str) -> str:
+    """The run's id as a folder name: what a file system or an address could misread becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9._+:-]", "_", run_id).lstrip(".") or "_"
+
+
+def find_run_folder(runs_root: Path, run_id: str) -> Path | None:
+    """The folder of a run, whichever its term; None where the run has left nothing yet."""
+    return next(iter(sorted(runs_root.glob(f"*/{safe_run_id(run_id)}"))), None)
