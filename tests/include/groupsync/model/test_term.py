@@ -1,0 +1,61 @@
+"""Terms and the calendar (rule C5)."""
+
+from datetime import date
+
+import pytest
+
+from include.groupsync.model.term import Calendar, Term
+
+
+def term(key: str, first: date, last: date) -> Term:
+    return Term(key, first, last, "SET", "2025", (key, "YEAR"))
+
+
+T1 = term("T1", date(2025, 9, 29), date(2025, 12, 19))
+T2 = term("T2", date(2026, 1, 12), date(2026, 3, 27))
+SUMMER = term("S", date(2026, 3, 1), date(2026, 8, 31))
+CALENDAR = Calendar((T1, T2, SUMMER))
+
+
+@pytest.mark.parametrize(
+    ("today", "key"),
+    [
+        (date(2025, 9, 28), None),
+        (date(2025, 9, 29), "T1"),
+        (date(2025, 12, 19), "T1"),
+        (date(2025, 12, 20), None),
+        (date(2026, 1, 12), "T2"),
+    ],
+)
+def test_a_term_runs_from_its_first_to_its_last_day(today: date, key: str | None) -> None:
+    """Both days are part of it, and between terms there is none."""
+    assert CALENDAR.current(today) == key
+
+
+def test_where_two_terms_run_the_later_one_is_current() -> None:
+    """The one that began last."""
+    assert CALENDAR.current(date(2026, 3, 15)) == "S"
+
+
+def test_c5_a_claim_ends_with_the_last_day() -> None:
+    """On the last day the term is open, on the next it is not; one that has not begun is open."""
+    assert CALENDAR.open_on(date(2025, 12, 19)) == {"T1", "T2", "S"}
+    assert CALENDAR.open_on(date(2025, 12, 20)) == {"T2", "S"}
+    assert CALENDAR.open_on(date(2026, 9, 1)) == frozenset()
+
+
+def test_c5_later_terms_are_those_that_begin_later() -> None:
+    """A term is not later than itself."""
+    assert CALENDAR.later_than("T1") == {"T2", "S"}
+    assert CALENDAR.later_than("S") == frozenset()
+
+
+def test_an_unknown_term_names_the_known_ones() -> None:
+    """The message is what a person needs to correct it."""
+    with pytest.raises(KeyError, match="unknown term 'T9'; known: T1, T2, S"):
+        CALENDAR.term("T9")
+
+
+def test_every_statement_may_use_the_terms_binds() -> None:
+    """Periods are a list, so that a statement can say ``IN :periods``."""
+    assert T1.binds == {"term": "T1", "setid": "SET", "academic_year": "2025", "periods": ["T1", "YEAR"]}
