@@ -211,7 +211,8 @@ class World:
     """Source, Moodle, state database and settings in one folder; everything that a test may bend is an attribute.
 
     ``settings`` is laid over SETTINGS, dictionaries key by key: a dataset that is None is switched off,
-    ``mappings`` "none" does without.  ``moodle_options`` are the stand-in's.
+    ``mappings`` "none" does without.  ``like`` is the folder of another world, which must be closed: this one
+    goes on from where it was.  ``moodle_options`` are the stand-in's.
     """
 
     def __init__(
@@ -219,6 +220,7 @@ class World:
         folder: Path,
         settings: Mapping[str, Any] | None = None,
         *,
+        like: Path | None = None,
         armed: bool = True,
         **moodle_options: Any,
     ):
@@ -231,13 +233,8 @@ class World:
         self._runs = 0
         self._stack = ExitStack()
         self._moodle_options = moodle_options
-        self._template(armed)
-
-    def _template(self, armed: bool) -> None:
-        template = _template()
         for name in ("moodle.db", "state.db", "source.db"):
-            shutil.copy(template.folder / name, self.folder / name)
-        self.deployment_id = template.deployment_id
+            shutil.copy((like or _template()) / name, self.folder / name)
         (self.folder / "include" / "sql").mkdir(parents=True)
         self.source = Source(self.folder / "source.db")
         self.databases = {name: f"sqlite:///{self.folder / file}" for name, file in _FILES.items()}
@@ -255,6 +252,8 @@ class World:
 
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
+        for name in ("moodle.db", "state.db"):
+            _settle(self.folder / name)
 
     # --- the university
 
@@ -325,6 +324,11 @@ class World:
     def arm(self, marker: str) -> None:
         """Let the site's marker say this: ``sandbox DEPLOYMENT-ID``."""
         self.edit_site("UPDATE mdl_groupings SET name = ? WHERE idnumber = ?", marker, MARKER)
+
+    @property
+    def deployment_id(self) -> str:
+        """Whose the ledger is."""
+        return str(self._state("SELECT deployment_id FROM stamp")[0]["deployment_id"])
 
     def deployment(self) -> Deployment:
         """A new one, as each task has; SettingsError where the settings are wrong."""
@@ -707,14 +711,8 @@ def closed_port() -> int:
 _FILES = {SOURCE: "source.db", STATE: "state.db"}
 
 
-@dataclass(frozen=True)
-class _Template:
-    folder: Path
-    deployment_id: str
-
-
 @functools.cache
-def _template() -> _Template:
+def _template() -> Path:
     """An empty source, an armed and empty site and a stamped state, made once for all worlds of the process."""
     keep = tempfile.TemporaryDirectory(prefix="groupsync-world-")
     _KEPT.append(keep)
@@ -731,12 +729,17 @@ def _template() -> _Template:
             (f"sandbox {deployment_id}", MARKER, CONTROL_COURSE["idnumber"]),
         )
     for name in ("moodle.db", "state.db"):
-        with _edit(folder / name) as file:
-            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return _Template(folder, deployment_id)
+        _settle(folder / name)
+    return folder
 
 
 _KEPT: list[Any] = []  # removed when the process ends
+
+
+def _settle(path: Path) -> None:
+    """Everything into the file itself, so that it can be copied."""
+    with _edit(path) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

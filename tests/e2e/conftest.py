@@ -11,7 +11,7 @@ from tests.world import World
 
 
 class MakeWorld(Protocol):
-    """Makes a world of other settings."""
+    """Makes an empty world of other settings; one for each test."""
 
     def __call__(self, settings: dict[str, Any] | None = None, **options: Any) -> World: ...
 
@@ -28,13 +28,31 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 
 @pytest.fixture
 def world(make_world: MakeWorld) -> World:
-    """Two courses that take groups: C1 with people in two groups of a grouping, and C2 with one group."""
+    """Two mapped courses whose groups Moodle does not have yet; ``furnish`` says what the source lists."""
     made = make_world()
     furnish(made)
     return made
 
 
+@pytest.fixture
+def synced(make_world: MakeWorld, after_one_run: Path) -> World:
+    """The same after a run: Moodle equals the source."""
+    return make_world(like=after_one_run)
+
+
+@pytest.fixture(scope="session")
+def after_one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: many tests begin where everything is in line, and a run takes a second."""
+    folder = tmp_path_factory.mktemp("synced")
+    with World(folder) as world:
+        furnish(world)
+        run = world.sync(run_id="first-run")
+        assert run.state == "applied", run.error
+    return folder
+
+
 def furnish(world: World) -> None:
+    """C1: grouping S1 with the groups G1 (ann, bob) and G2 (cid), dan in none; C2: group G1 (eve), ann in none."""
     world.course("C1", users=["ann", "bob", "cid", "dan"])
     world.course("C2", users=["ann", "eve"])
     world.map("C1")
