@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast check lock venv
+.PHONY: help demo stop clean test test-fast check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ clean: stop  ## stop, and remove all that was made here, the virtual environment
 	@rm -rf .sandbox .airflow .runs .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
-test: check $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
+test: check parts $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(READY)  ## the tests that need neither Airflow nor a browser
@@ -36,8 +36,20 @@ test-fast: $(READY)  ## the tests that need neither Airflow nor a browser
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The real parts that tests run against are installed where that is ours to do: as root on Debian. Elsewhere the
+# tests that need a missing one are listed at the end.
+parts:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    missing=; \
+	    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	    command -v chromium >/dev/null || missing="$$missing chromium"; \
+	    [ -z "$$missing" ] || { echo "installing$$missing"; apt-get update -qq && \
+	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
+	fi
 
 lock: $(READY)  ## resolve requirements.in into requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -56,5 +68,5 @@ $(READY): requirements.txt
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@[ $(UV) = uv ] || [ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing requirements.txt into .venv"
-	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@$(UV) pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@

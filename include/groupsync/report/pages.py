@@ -1,8 +1,8 @@
-"""The report as a page that needs nothing from outside, and the rejected rows as CSV."""
+"""Report, plan and rejected rows as pages that need nothing from outside; the rows as CSV, the plan as JSON."""
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.groupsync.model.frames import rows
+from include.groupsync.report.changes import differences_of
 
+# A page of more than this is no longer looked at; the files beside it have everything.
+_COURSES, _CHANGES, _FINDINGS = 300, 200, 5000
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -23,6 +26,27 @@ _TEMPLATES = Environment(
 def report_page(document: Mapping[str, Any], headline: str) -> str:
     """The report's document as HTML."""
     return _TEMPLATES.get_template("report.html").render(report=document, headline=headline)
+
+
+def plan_page(document: Mapping[str, Any], courses: Sequence[Mapping[str, Any]]) -> str:
+    """The plan by course (documents of ``changes.courses_of``), as far as a browser can bear."""
+    shown = [
+        {**course, "changes": course["changes"][:_CHANGES], "more": max(0, len(course["changes"]) - _CHANGES)}
+        for course in courses[:_COURSES]
+    ]
+    return _TEMPLATES.get_template("plan.html").render(
+        report=document,
+        shown=shown,
+        courses=len(courses),
+        total=sum(len(course["changes"]) for course in courses),
+        differences=differences_of,
+    )
+
+
+def rejected_page(document: Mapping[str, Any], findings: pd.DataFrame) -> str:
+    """The findings (columns FINDING) as a page."""
+    template = _TEMPLATES.get_template("rejected.html")
+    return template.render(report=document, shown=rows(findings.head(_FINDINGS)), total=len(findings))
 
 
 def rejected_csv(findings: pd.DataFrame) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 from include.groupsync.errors import ApplyError, GroupsyncError, HeldError
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
+from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.report.pages import rejected_csv, report_page
+from include.groupsync.report.changes import courses_of
+from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
 from include.groupsync.steps.run import Deployment, Run, recorded, step_records
@@ -39,7 +41,13 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     document = summarise(folder, about, step_records(folder), list(_BEFORE))
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))
-    folder.save_text("rejected.csv", rejected_csv(findings_of(folder)))
+    findings = findings_of(folder)
+    folder.save_text("rejected.csv", rejected_csv(findings))
+    folder.save_text("rejected.html", rejected_page(document, findings))
+    if document["plan"]:
+        courses = list(courses_of(Plan.of(folder.frame("plan"))))
+        folder.save_json("changes", {"digest": document["plan"]["digest"], "courses": courses})
+        folder.save_text("plan.html", plan_page(document, courses))
     return {"headline": headline(document)}
 
 
