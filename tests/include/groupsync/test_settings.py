@@ -1,0 +1,263 @@
+"""The settings file and the calendar, checked once at the door."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.groupsync.errors import SettingsError
+from include.groupsync.model.kind import Kind
+from include.groupsync.settings import Settings, load_calendar, load_settings
+
+ROOT = Path(__file__).resolve().parents[3]
+TABLE = {"connection": "cmis", "table": "T"}
+MEMBERSHIPS = {**TABLE, "columns": {"course": "COURSE", "group": "GRP", "user": "STU"}}
+LEAST: dict[str, Any] = {"mappings": "none", "groups": TABLE}
+
+
+def load(tmp_path: Path, **changed: Any) -> Settings:
+    path = tmp_path / "groupsync.yaml"
+    path.write_text(yaml.safe_dump(LEAST | changed), encoding="utf-8")
+    return load_settings(path)
+
+
+def refusal(tmp_path: Path, **changed: Any) -> str:
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, **changed)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"localcoursefeild": "idnumber"}, "localcoursefeild"),
+        ({"groups": {**TABLE, "columns": {"grouping_name": "X"}}}, "groups.columns.grouping_name"),
+        ({"breaker": {"run_delets": None}}, "breaker.run_delets"),
+        ({"breaker": {"run_deletes": {"percent": 5}}}, "breaker.run_deletes.percent"),
+        ({"moodle": {"token": "x"}}, "moodle.token"),
+        ({"environments": {"uat": {"moodle": "https://x", "sites": []}}}, "environments.uat.sites"),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_it(tmp_path: Path, changed: dict[str, Any], where: str) -> None:
+    """A misspelt limit is never a limit that is off."""
+    message = refusal(tmp_path, **changed)
+    assert f"{where}: unknown key" in message
+    assert "groupsync.yaml" in message
+
+
+def test_c6_no_mapping_table_is_a_decision(tmp_path: Path) -> None:
+    """Written down, it is taken; left out or empty, it is asked for."""
+    assert load(tmp_path, mappings="none").mappings is None
+    assert "'mappings' is missing" in refusal(tmp_path, mappings=None)
+    path = tmp_path / "without.yaml"
+    path.write_text(yaml.safe_dump({"groups": TABLE}), encoding="utf-8")
+    with pytest.raises(SettingsError, match="write 'mappings: none'"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("given", [{"connection": "cmis"}, {**TABLE, "sql": "groups.sql"}])
+def test_a_dataset_is_a_table_or_a_statement_and_not_both(tmp_path: Path, given: dict[str, str]) -> None:
+    """Nor neither of them."""
+    assert "groups: give either 'table'" in refusal(tmp_path, groups=given)
+
+
+@pytest.mark.parametrize("field", ["idnumber", "name"])
+def test_m1_without_the_course_groups_are_not_found_by_idnumber_or_name(tmp_path: Path, field: str) -> None:
+    """The design's own message, before anything is read."""
+    lacking = {**TABLE, "columns": {"group": "GRP", "user": "STU"}}
+    assert (
+        f"When using {field} to identify groups the remote group membership table must include the course."
+        in refusal(tmp_path, localgroupfield=field, memberships=lacking)
+    )
+    assert load(tmp_path, localgroupfield=field, memberships=MEMBERSHIPS).memberships is not None
+
+
+def test_m1_by_id_the_course_may_be_left_out(tmp_path: Path) -> None:
+    """An id is one group of the whole site."""
+    settings = load(tmp_path, localgroupfield="id", memberships={**TABLE, "columns": {"group": "G", "user": "U"}})
+    assert settings.memberships is not None
+    assert settings.memberships.columns.course is None
+
+
+def test_o3_each_kind_is_switched_on_without_the_others(tmp_path: Path) -> None:
+    """Links go with groups that name a grouping; at least one kind must be on."""
+    assert load(tmp_path).kinds == {Kind.GROUP}
+    with_grouping = {**TABLE, "columns": {"grouping": "G"}}
+    assert load(tmp_path, groups=with_grouping).kinds == {Kind.GROUP, Kind.LINK}
+    assert load(tmp_path, groups=None, groupings=TABLE).kinds == {Kind.GROUPING}
+    assert load(tmp_path, groups=None, memberships=MEMBERSHIPS).kinds == {Kind.MEMBERSHIP}
+    assert "switch on at least one" in refusal(tmp_path, groups=None)
+
+
+def test_the_tables_that_are_on_are_read_in_one_order(tmp_path: Path) -> None:
+    """Mappings first: they say what the others are for."""
+    settings = load(tmp_path, mappings=TABLE, groupings=TABLE, memberships=MEMBERSHIPS)
+    assert list(settings.datasets) == ["mappings", "groupings", "groups", "memberships"]
+    assert list(load(tmp_path).datasets) == ["groups"]
+
+
+def test_b3_null_switches_a_limit_off_and_nought_allows_none(tmp_path: Path) -> None:
+    """Both are kept apart from a limit that is not written down."""
+    off = load(tmp_path, breaker={"run_deletes": None, "course_emptied": None, "delete_only": None}).breaker
+    assert (off.run_deletes, off.course_emptied, off.delete_only) == (None, None, None)
+    none = load(tmp_path, breaker={"run_deletes": {"fraction": 0, "count": 0}, "delete_only": 0}).breaker
+    assert none.run_deletes is not None
+    assert (none.run_deletes.fraction, none.run_deletes.count, none.delete_only) == (0, 0, 0)
+    half = load(tmp_path, breaker={"run_deletes": {"fraction": None, "count": 5}}).breaker
+    assert half.run_deletes is not None
+    assert half.run_deletes.fraction is None
+
+
+def test_b3_limits_that_are_not_written_down_are_the_published_defaults(tmp_path: Path) -> None:
+    """5 percent or 100 deletes, 10 percent or 2,000 removals, no course emptied, 20 deletes alone."""
+    limits = load(tmp_path).breaker
+    assert limits.run_deletes is not None
+    assert limits.run_removals is not None
+    assert (limits.run_deletes.fraction, limits.run_deletes.floor, limits.run_deletes.count) == (0.05, 20, 100)
+    assert (limits.run_removals.fraction, limits.run_removals.floor, limits.run_removals.count) == (0.10, 100, 2000)
+    assert (limits.empty, limits.course_emptied, limits.delete_only) == (True, 0, 20)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"breaker": {"run_deletes": {"fraction": 5}}},
+        {"breaker": {"delete_only": -1}},
+        {"moodle": {"batch_items": 0}},
+        {"moodle": {"form_variables": 5}},
+        {"moodle": {"read_timeout": 0}},
+        {"localuserfield": "firstname"},
+        {"localgroupfield": "shortname"},
+        {"on_name_collision": "merge"},
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_name(tmp_path: Path, changed: dict[str, Any]) -> None:
+    """A percentage where a fraction belongs, a negative limit, a field that Moodle cannot be asked for."""
+    [(outer, inner)] = changed.items()
+    named = outer if isinstance(inner, str) else f"{outer}.{next(iter(inner))}"
+    assert named in refusal(tmp_path, **changed)
+
+
+def test_the_sandbox_cannot_be_configured(tmp_path: Path) -> None:
+    """Nobody points the environment that needs no address at a real site."""
+    assert "'sandbox' is reserved" in refusal(tmp_path, environments={"sandbox": {"moodle": "https://x"}})
+
+
+@pytest.mark.parametrize(
+    ("columns", "delivery"),
+    [
+        ({}, ()),
+        ({"module": "M"}, ("module",)),
+        ({"module": "M", "period": "P"}, ("module", "period")),
+        ({"module": "M", "occurrence": "O", "period": "P"}, ("module", "occurrence", "period")),
+        ({"occurrence": "O", "period": "P"}, ()),
+    ],
+)
+def test_c1_without_a_module_a_table_tells_no_delivery(
+    tmp_path: Path, columns: dict[str, str], delivery: tuple[str, ...]
+) -> None:
+    """An occurrence or a period alone is none."""
+    groups = load(tmp_path, groups={**TABLE, "columns": columns}).groups
+    assert groups is not None
+    assert groups.columns.delivery == delivery
+
+
+# The design's settings page, and where each of its settings stands in the file.
+DESIGN = {
+    "remotegroupingtable": "groupings.table",
+    "remotegroupingidnumberfield": "groupings.columns.idnumber",
+    "remotegroupingcoursefield": "groupings.columns.course",
+    "remotegroupingnamefield": "groupings.columns.name",
+    "remotegroupingdescriptionfield": "groupings.columns.description",
+    "remotegrouptable": "groups.table",
+    "remotegroupidnumberfield": "groups.columns.idnumber",
+    "remotegroupcoursefield": "groups.columns.course",
+    "remotegroupnamefield": "groups.columns.name",
+    "remotegroupgroupingfield": "groups.columns.grouping",
+    "localgroupingfield": "localgroupingfield",
+    "remotegroupmembershiptable": "memberships.table",
+    "remotegroupmembershipuserfield": "memberships.columns.user",
+    "remotegroupmembershipgroupfield": "memberships.columns.group",
+    "remotegroupmembershipcoursefield": "memberships.columns.course",
+    "localgroupfield": "localgroupfield",
+    "localcoursefield": "localcoursefield",
+    "localuserfield": "localuserfield",
+}
+
+
+@pytest.mark.parametrize("setting", DESIGN)
+def test_every_setting_of_the_design_has_a_place(tmp_path: Path, setting: str) -> None:
+    """What is written there is what the engine is told."""
+    given: dict[str, Any] = {
+        "mappings": "none",
+        "groupings": {**TABLE, "columns": {}},
+        "groups": {**TABLE, "columns": {}},
+        "memberships": {**TABLE, "columns": {"course": "C"}},
+    }
+    *outer, last = DESIGN[setting].split(".")
+    holder = given
+    for part in outer:
+        holder = holder[part]
+    holder[last] = "id" if setting.startswith("local") else "THEIRS"
+    found: Any = load(tmp_path, **given)
+    for part in (*outer, last):
+        found = getattr(found, part)
+    assert found == holder[last]
+
+
+def test_the_shipped_files_are_valid() -> None:
+    """What a newcomer starts with loads, and its terms are in the order of their first day."""
+    settings = load_settings(ROOT / "include/config/groupsync.yaml")
+    assert settings.kinds == set(Kind)
+    terms = load_calendar(ROOT / "include/config/terms.yaml").terms
+    assert [term.first_on for term in terms] == sorted(term.first_on for term in terms)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    """With its path."""
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml is missing"):
+        load_settings(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["groups: [", "just words", "- a\n- list", ""])
+def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, text: str) -> None:
+    """Broken YAML, a list, or nothing at all."""
+    path = tmp_path / "groupsync.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"groupsync\.yaml"):
+        load_settings(path)
+
+
+TERM = {"first_on": "2026-01-12", "last_on": "2026-03-27", "setid": "S", "academic_year": "2025", "periods": ["T2"]}
+
+
+def calendar_of(tmp_path: Path, terms: dict[str, Any]) -> Path:
+    path = tmp_path / "terms.yaml"
+    path.write_text(yaml.safe_dump({"terms": terms}), encoding="utf-8")
+    return path
+
+
+def test_terms_are_read_in_the_order_of_their_first_day(tmp_path: Path) -> None:
+    """Whatever their order in the file."""
+    earlier = {**TERM, "first_on": "2025-09-29", "last_on": "2025-12-19"}
+    terms = load_calendar(calendar_of(tmp_path, {"T2": TERM, "T1": earlier})).terms
+    assert [term.key for term in terms] == ["T1", "T2"]
+    assert terms[1].first_on == date(2026, 1, 12)
+    assert terms[1].periods == ("T2",)
+
+
+def test_a_term_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    """The message names the term."""
+    path = calendar_of(tmp_path, {"T2": {**TERM, "last_on": "2025-03-27"}})
+    with pytest.raises(SettingsError, match="term T2: last_on is before first_on"):
+        load_calendar(path)
+
+
+@pytest.mark.parametrize("lacking", [{"periods": []}, {"setid": None}, {"academic_year": 2025}, {"state": "shut"}])
+def test_a_term_that_is_not_whole_is_refused(tmp_path: Path, lacking: dict[str, Any]) -> None:
+    """A year that YAML took for a number is text between quotes."""
+    path = calendar_of(tmp_path, {"T2": TERM | lacking})
+    with pytest.raises(SettingsError, match=rf"terms\.T2\.{next(iter(lacking))}"):
+        load_calendar(path)
