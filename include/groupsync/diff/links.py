@@ -30,7 +30,8 @@ class ManagedLink:
 class CourseLinks:
     """One course's sides: rows of groups that this run applies, objects after the plan, Moodle's links, ours.
 
-    ``present`` says whether a bad row protects the links of a group (rule K6).
+    ``present`` says whether a bad row protects the links of a group, ``grouping_present`` half a key those of
+    a grouping (rule K6).
     """
 
     course: str
@@ -41,6 +42,7 @@ class CourseLinks:
     links: frozenset[Pair]
     managed: Sequence[ManagedLink]
     present: Callable[[str], bool]
+    grouping_present: Callable[[str], bool]
     standing: Callable[[str | None], Standing]
 
 
@@ -131,7 +133,9 @@ def _take_out(
             continue
         if pair in kept or pair[1] not in settled or grouping is None or group is None:
             continue
-        if course.present(group.key) or course.standing(ours.module) is Standing.FROZEN:
+        if course.present(group.key) or course.grouping_present(grouping.key):
+            continue
+        if course.standing(ours.module) is Standing.FROZEN:
             continue
         if not may_delete(ours.terms, policy.term, policy.open_terms):
             terms = without_term(ours.terms, policy.term)

@@ -129,7 +129,9 @@ def unread_courses(snapshot: Snapshot) -> pd.DataFrame:
     return frame_of((finding.row() for finding in found), FINDING)
 
 
-def diff_all_links(inputs: Inputs, groupings: pd.DataFrame, groups: Frames, field_name: str) -> Frames:
+def diff_all_links(
+    inputs: Inputs, groupings: pd.DataFrame, groups: Frames, grouping_protection: Protection, field_name: str
+) -> Frames:
     """All links of the courses in scope, given both kinds of objects as they will be (AFTER)."""
     wanted = _by(rows(inputs.wanted), "course")
     set_aside = {
@@ -154,6 +156,9 @@ def diff_all_links(inputs: Inputs, groupings: pd.DataFrame, groups: Frames, fiel
                 links=frozenset(links.get(course_id, ())),
                 managed=[_managed_link(row) for row in managed.get(course_id, ())],
                 present=lambda key, course=course: inputs.protection.covers(course, {key}),  # type: ignore[misc]
+                grouping_present=lambda key, course=course: (  # type: ignore[misc]
+                    grouping_protection.covers_by_half(course, key)
+                ),
                 standing=lambda label, course=course: inputs.scope.standing(course, label),  # type: ignore[misc]
             ),
             field_name,

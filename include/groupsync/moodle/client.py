@@ -28,6 +28,9 @@ _TOKEN = {
     "wsaccessuserunconfirmed": "the token's account is not confirmed",
 }
 
+# Moodle's own message names the person; ours must not (rule W3).
+_NAMELESS = {"errorremovenotpermitted": "the member was added by an enrolment method, and only that may remove it"}
+
 
 class MoodleClient:
     """Calls web-service functions of one site with one token.
@@ -116,7 +119,10 @@ class MoodleClient:
                 " Put the web service's token into the connection's password; README.md lists the functions"
                 " and capabilities that it needs."
             )
-        raise MoodleRefused(function, code, message, str(error.get("exception", "")), str(error.get("debuginfo", "")))
+        exception, debuginfo = str(error.get("exception", "")), str(error.get("debuginfo", ""))[:300]
+        if code in _NAMELESS:
+            message, debuginfo = _NAMELESS[code], ""
+        raise MoodleRefused(function, code, message, exception, debuginfo)
 
     def _told(self, function: str, what: object) -> str:
         cause = what if isinstance(what, str) else type(what).__name__

@@ -12,7 +12,7 @@ from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
 from include.groupsync.model.things import Group, Grouping
 from include.groupsync.state import ledger
-from include.groupsync.state.tables import JOURNAL, LINK, MEMBERSHIP, OBJECT
+from include.groupsync.state.tables import JOURNAL, OBJECT
 
 
 class RunJournal:
@@ -24,71 +24,100 @@ class RunJournal:
 
     def intend(self, intents: Sequence[Intent]) -> list[int]:
         """Write down what is about to be sent; the entries' numbers, in the order of the intents."""
-        at = self._now()
+        common = {"run_id": self._run_id, "intent_at": self._now()}
+        numbered = JOURNAL.insert().returning(JOURNAL.c.entry, sort_by_parameter_order=True)
         with self._engine.begin() as link:
-            entries = []
-            for intent in intents:
-                row = JOURNAL.insert().values(**_entry(intent), run_id=self._run_id, intent_at=at)
-                made = link.execute(row).inserted_primary_key
-                assert made is not None
-                entries.append(int(made[0]))
+            made = link.execute(numbered, [_entry(intent) | common for intent in intents]).scalars()
+            entries = [int(entry) for entry in made]
         self._open.update(zip(entries, intents, strict=True))
         return entries
 
     def settle(self, settled: Sequence[Settled]) -> None:
         """Write down the outcomes, and what they change in the ledger."""
+        if not settled:
+            return
         at = self._now()
+        outcomes = [
+            {"of_entry": s.entry, "to": str(s.outcome), "at": at, "why": s.reason, "made": s.made_id} for s in settled
+        ]
+        done = [(self._open[s.entry], s.made_id) for s in settled if s.outcome is Outcome.DONE]
         with self._engine.begin() as link:
-            for one in settled:
-                intent = self._open.pop(one.entry)
-                values: dict[str, Any] = {"outcome": str(one.outcome), "outcome_at": at, "reason": one.reason}
-                if one.made_id is not None:
-                    values[f"{intent.change.kind}_id"] = one.made_id
-                link.execute(JOURNAL.update().where(JOURNAL.c.entry == one.entry).values(**values))
-                if one.outcome is Outcome.DONE:
-                    self._manage(link, intent, one.made_id)
+            link.execute(_SETTLE, outcomes)
+            for kind in Kind:
+                self._manage(link, kind, [(intent, made) for intent, made in done if intent.change.kind is kind])
+        for one in settled:
+            del self._open[one.entry]
 
-    def _manage(self, link: sa.Connection, intent: Intent, made_id: int | None) -> None:
-        change, term = intent.change, self._term
-        common = {"course_id": intent.course_id, "module": change.module}
-        match change.kind, change.action:
-            case ((Kind.GROUPING | Kind.GROUP), Action.DELETE):
-                moodle_id = intent.grouping_id or intent.group_id
-                link.execute(OBJECT.delete().where(OBJECT.c.kind == str(change.kind), OBJECT.c.moodle_id == moodle_id))
-                ledger.drop_inside(link, str(change.kind), moodle_id or 0)
-            case ((Kind.GROUPING | Kind.GROUP), _):
-                self._applied(link, intent, made_id)
-            case Kind.LINK, _:
-                ids: dict[str, Any] = {"grouping_id": intent.grouping_id, "group_id": intent.group_id}
-                row = {**ids, **common, "terms": with_term(None, term), "gone": False}
-                kept = [row] if change.action is Action.CREATE else []
-                ledger.replace(link, LINK, ("grouping_id", "group_id"), kept, [ids])
-            case Kind.MEMBERSHIP, _:
-                ids = {"group_id": intent.group_id, "user_id": intent.user_id}
-                user = change.thing.user  # type: ignore[union-attr]
-                row = {**ids, **common, "user": user, "terms": with_term(None, term)}
-                kept = [row] if change.action is Action.CREATE else []
-                ledger.replace(link, MEMBERSHIP, ("group_id", "user_id"), kept, [ids])
+    def _manage(self, link: sa.Connection, kind: Kind, done: Sequence[tuple[Intent, int | None]]) -> None:
+        """Put what was done in the place of what the ledger has under the same ids."""
+        if not done:
+            return
+        if kind in (Kind.GROUPING, Kind.GROUP):
+            self._manage_objects(link, done)
+            return
+        name = "links" if kind is Kind.LINK else "memberships"
+        rows = [(intent, self._pair(intent)) for intent, _ in done]
+        kept = [row for intent, row in rows if intent.change.action is Action.CREATE]
+        ledger.replace(link, name, kept, [row for _, row in rows])
 
-    def _applied(self, link: sa.Connection, intent: Intent, made_id: int | None) -> None:
+    def _manage_objects(self, link: sa.Connection, done: Sequence[tuple[Intent, int | None]]) -> None:
+        rows = [(intent, self._object(link, intent, made)) for intent, made in done]
+        kept = {row["moodle_id"]: row for intent, row in rows if intent.change.after is not None}
+        ledger.replace(link, "objects", list(kept.values()), [row for _, row in rows])
+        for intent, row in rows:
+            if intent.change.after is None:
+                ledger.drop_inside(link, row["kind"], row["moodle_id"])
+
+    def _object(self, link: sa.Connection, intent: Intent, made_id: int | None) -> dict[str, Any]:
         """The fields as applied now, and one more claim beside those of other terms."""
-        after = intent.change.after
-        assert isinstance(after, Grouping | Group)
+        thing = intent.change.after or intent.change.thing
+        assert isinstance(thing, Grouping | Group)
         moodle_id = made_id or intent.grouping_id or intent.group_id
-        key = {"kind": str(after.kind), "moodle_id": moodle_id}
-        same = sa.and_(OBJECT.c.kind == key["kind"], OBJECT.c.moodle_id == moodle_id)
-        terms = link.execute(sa.select(OBJECT.c.terms).where(same)).scalar_one_or_none()
-        row = {
-            **key,
+        terms = None
+        if made_id is None:
+            same = sa.and_(OBJECT.c.kind == str(thing.kind), OBJECT.c.moodle_id == moodle_id)
+            terms = link.execute(sa.select(OBJECT.c.terms).where(same)).scalar_one_or_none()
+        return {
+            "kind": str(thing.kind),
+            "moodle_id": moodle_id,
             "course_id": intent.course_id,
-            "course": after.course,
-            "idnumber": after.key,
-            "name": after.name,
-            "description": after.description,
+            "course": thing.course,
+            "idnumber": thing.key,
+            "name": thing.name,
+            "description": thing.description,
             "module": intent.change.module,
             "terms": with_term(terms, self._term),
         }
-        ledger.replace(link, OBJECT, ("kind", "moodle_id"), [row], [key])
+
+    def _pair(self, intent: Intent) -> dict[str, Any]:
+        common = {
+            "group_id": intent.group_id,
+            "course_id": intent.course_id,
+            "module": intent.change.module,
+            "terms": with_term(None, self._term),
+        }
+        if intent.change.kind is Kind.LINK:
+            return common | {"grouping_id": intent.grouping_id, "gone": False}
+        return common | {"user_id": intent.user_id, "user": intent.change.thing.user}  # type: ignore[union-attr]
+
+
+def _made(kind: Kind) -> sa.Case[Any]:
+    """The new id goes into the column of the entry's own kind; other entries keep what they have."""
+    column = JOURNAL.c[f"{kind}_id"]
+    return sa.case((JOURNAL.c.kind == str(kind), sa.func.coalesce(sa.bindparam("made"), column)), else_=column)
+
+
+_SETTLE = (
+    JOURNAL.update()
+    .where(JOURNAL.c.entry == sa.bindparam("of_entry"))
+    .values(
+        outcome=sa.bindparam("to"),
+        outcome_at=sa.bindparam("at"),
+        reason=sa.bindparam("why"),
+        grouping_id=_made(Kind.GROUPING),
+        group_id=_made(Kind.GROUP),
+    )
+)
 
 
 def _entry(intent: Intent) -> dict[str, Any]:

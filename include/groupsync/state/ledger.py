@@ -1,6 +1,6 @@
 """The ledger: what this sync manages and last applied (rules O1, O2, C5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -37,9 +37,8 @@ def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:
 
     What is dropped as a group or grouping takes its links and memberships with it.
     """
-    table, key = TABLES[name], _KEYS[name]
     records = rows(conform(observed, LEDGER[name]))
-    replace(link, table, key, [row for row in records if row["terms"]], every=records)
+    replace(link, name, [row for row in records if row["terms"]], every=records)
     if name == "objects":
         for row in records:
             if not row["terms"]:
@@ -47,19 +46,16 @@ def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:
 
 
 def replace(
-    link: sa.Connection,
-    table: sa.Table,
-    key: tuple[str, ...],
-    kept: list[dict[str, Any]],
-    every: Iterable[Mapping[str, Any]],
+    link: sa.Connection, name: str, kept: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Put rows in the place of whatever has their key: portable, and inside one transaction as good as upsert."""
-    ids = [{f"key_{part}": row[part] for part in key} for row in every]
-    if ids:
+    """Take out of a ledger table what has the ids of ``every``, and put ``kept`` in: in one transaction as good
+    as an upsert, and the same statement in every database."""
+    table, key = TABLES[name], _KEYS[name]
+    if every:
         where = sa.and_(*(table.c[part] == sa.bindparam(f"key_{part}") for part in key))
-        link.execute(table.delete().where(where), ids)
+        link.execute(table.delete().where(where), [{f"key_{part}": row[part] for part in key} for row in every])
     if kept:
-        link.execute(table.insert(), kept)
+        link.execute(table.insert(), [dict(row) for row in kept])
 
 
 def drop_inside(link: sa.Connection, kind: str, moodle_id: int) -> None:

@@ -82,8 +82,8 @@ JOURNAL = sa.Table(
     sa.Column("grouping_id", sa.BigInteger),
     sa.Column("group_id", sa.BigInteger),
     sa.Column("user_id", sa.BigInteger),
-    sa.Column("before", sa.JSON),
-    sa.Column("after", sa.JSON),
+    sa.Column("before", sa.JSON(none_as_null=True)),
+    sa.Column("after", sa.JSON(none_as_null=True)),
     sa.Column("intent_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("outcome", sa.String(20)),
     sa.Column("outcome_at", sa.DateTime(timezone=True)),
@@ -99,5 +99,5 @@ RUN = sa.Table(
     sa.Column("ended_at", sa.DateTime(timezone=True)),
     sa.Column("outcome", sa.String(20)),
     sa.Column("plan_digest", sa.String(64)),
-    sa.Column("counts", sa.JSON),
+    sa.Column("counts", sa.JSON(none_as_null=True)),
 )

@@ -57,7 +57,8 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     links = nothing
     if Kind.LINK in kinds:
         field_name = deployment.settings.localgroupingfield
-        links = diff_all_links(inputs, folder.frame("after/groupings"), groups, field_name)
+        half = _protection(folder, "groupings")
+        links = diff_all_links(inputs, folder.frame("after/groupings"), groups, half, field_name)
     _save(folder, "links", links, "links")
     return _save(folder, "groups", groups, "objects")
 
