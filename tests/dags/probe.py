@@ -1,0 +1,87 @@
+"""Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
+
+Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
+One line of JSON comes in, ``{}`` or ``{"dag": ..., "conf": ..., "environment": ...}``; one goes out.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what Airflow prints is no answer
+
+from airflow.utils.db import initdb  # noqa: E402
+
+initdb()
+
+from airflow.dag_processing.bundles.manager import DagBundlesManager  # noqa: E402
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db  # noqa: E402
+from airflow.models.pool import Pool  # noqa: E402
+from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
+
+
+def seen(bag: DagBag) -> dict[str, Any]:
+    """The DAG files, as data."""
+    return {
+        "import_errors": {Path(path).name: text for path, text in bag.import_errors.items()},
+        "dags": {dag_id: _dag(dag) for dag_id, dag in bag.dags.items()},
+    }
+
+
+def _dag(dag: Any) -> dict[str, Any]:
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    return {
+        "doc_md": dag.doc_md,
+        "tags": sorted(dag.tags),
+        "max_active_runs": dag.max_active_runs,
+        "params": sorted(dag.params),
+        "survives_storing": _shape(again) == _shape(dag),
+        "tasks": {
+            task.task_id: {
+                "upstream": sorted(task.upstream_task_ids),
+                "trigger_rule": _word(task.trigger_rule),
+                "retries": task.retries,
+                "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
+                "pool": task.pool,
+            }
+            for task in dag.tasks
+        },
+    }
+
+
+def _shape(dag: Any) -> Any:
+    """What the scheduler goes by; it sees the stored DAG only."""
+    tasks = {
+        (name, tuple(sorted(task.upstream_task_ids)), _word(task.trigger_rule), task.retries, task.pool)
+        for name, task in dag.task_dict.items()
+    }
+    return dag.dag_id, sorted(dag.params), type(dag.timetable).__name__, dag.max_active_runs, tasks
+
+
+def _word(rule: Any) -> str:
+    return str(getattr(rule, "value", rule))
+
+
+def run(bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    """One run of the DAG in this process, and how it ended."""
+    os.environ.update(environment)
+    done = bag.dags[dag].test(run_conf=conf)
+    tasks = {task.task_id: str(task.state) for task in done.get_task_instances()}
+    return {"run_id": done.run_id, "state": str(done.state), "tasks": tasks}
+
+
+def main() -> None:
+    bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"], bundle_name="dags-folder")
+    DagBundlesManager().sync_bundles_to_db()
+    sync_bag_to_db(bag, "dags-folder", None)
+    Pool.create_or_update_pool("moodle_writes", slots=1, description="", include_deferred=False)
+    for line in sys.stdin:
+        told = json.loads(line)
+        print(json.dumps(run(bag, **told) if told else seen(bag)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""The DAG files as Airflow sees them, and what makes a run of them red."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.groupsync.steps import STEPS
+from sandbox.airflow.environment import airflow_environment
+from sandbox.airflow.server import free_port
+from tests.conftest import ROOT
+from tests.world import MOODLE, SOURCE, STATE, TERM1, World
+
+pytestmark = pytest.mark.slow
+
+SYNC = "moodle_group_sync"
+
+
+@dataclass
+class Probe:
+    """An Airflow in a process of its own, see probe.py."""
+
+    process: "subprocess.Popen[str]"
+    log: Path
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        assert self.process.poll() is None, f"Airflow's process has ended: {self.last_words}"
+        print(json.dumps(question), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        assert answer, f"Airflow's process ended: {self.last_words}"
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    @property
+    def last_words(self) -> str:
+        return self.log.read_text(encoding="utf-8")[-1500:]
+
+    def run(self, world: World, **environment: str) -> dict[str, Any]:
+        """One run of the sync in that world."""
+        return self.ask(dag=SYNC, conf={"term": TERM1}, environment=connections(world) | environment)
+
+
+def connections(world: World) -> dict[str, str]:
+    """The world as Airflow's connections and our variables name it."""
+    world.deployment()  # leaves the settings as a file
+    databases = {name: {"conn_type": "generic", "extra": {"url": world.databases[name]}} for name in (SOURCE, STATE)}
+    moodle = {"conn_type": "http", "host": world.url, "password": world.token}
+    return {
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(one) for name, one in {**databases, MOODLE: moodle}.items()},
+        "GROUPSYNC_ENVIRONMENT": world.environment,
+        "GROUPSYNC_SETTINGS": str(world.folder / "groupsync.yaml"),
+        "GROUPSYNC_RUNS": str(world.folder / "runs"),
+    }
+
+
+@pytest.fixture(scope="module")
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    home = tmp_path_factory.mktemp("airflow")
+    environment = airflow_environment(ROOT, home, free_port(0))
+    # A task imports the plugins' modules by name, as it does where Airflow has loaded its plugins folder.
+    environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'plugins'}"
+    log = home / "probe.log"
+    command = [sys.executable, str(Path(__file__).with_name("probe.py"))]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, text=True, stderr=errors, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+    try:
+        yield Probe(process, log)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def seen(probe: Probe) -> dict[str, Any]:
+    return probe.ask()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as stack:
+        made = stack.enter_context(World(tmp_path))
+        made.course("C1", users=["ann"])
+        made.map("C1")
+        made.source.group("C1", "G1", name="Group 1")
+        made.source.members("C1", "G1", "ann")
+        yield made
+
+
+def test_every_dag_file_can_be_imported(seen: dict[str, Any]) -> None:
+    assert seen["import_errors"] == {}
+    assert SYNC in seen["dags"]
+
+
+def test_every_dag_explains_itself(seen: dict[str, Any]) -> None:
+    assert {name for name, dag in seen["dags"].items() if not (dag["doc_md"] or "").strip() or not dag["tags"]} == set()
+
+
+def test_every_dag_survives_being_stored(seen: dict[str, Any]) -> None:
+    assert {name: dag["survives_storing"] for name, dag in seen["dags"].items()} == dict.fromkeys(seen["dags"], True)
+
+
+def test_no_task_is_repeated_by_itself(seen: dict[str, Any]) -> None:
+    retried = {(name, task) for name, dag in seen["dags"].items() for task, a in dag["tasks"].items() if a["retries"]}
+    assert retried == set()
+
+
+def test_no_task_may_run_for_ever(seen: dict[str, Any]) -> None:
+    tasks = {(name, task): a["timeout"] for name, dag in seen["dags"].items() for task, a in dag["tasks"].items()}
+    assert {task for task, timeout in tasks.items() if timeout is None} == set()
+
+
+def test_the_sync_has_one_task_for_each_step_one_after_the_other(seen: dict[str, Any]) -> None:
+    tasks, steps = seen["dags"][SYNC]["tasks"], list(STEPS)
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        name: [before] if before else [] for name, before in zip(steps, [None, *steps], strict=False)
+    }
+
+
+def test_only_report_and_outcome_run_whatever_happened(seen: dict[str, Any]) -> None:
+    tasks = seen["dags"][SYNC]["tasks"]
+    always = {name for name, task in tasks.items() if task["trigger_rule"] == "all_done"}
+    assert always == {"report", "outcome"}
+    assert {task["trigger_rule"] for name, task in tasks.items() if name not in always} == {"all_success"}
+
+
+def test_the_sync_runs_alone_and_asks_for_a_term(seen: dict[str, Any]) -> None:
+    dag = seen["dags"][SYNC]
+    assert dag["max_active_runs"] == 1
+    assert "term" in dag["params"]
+    assert dag["tasks"]["apply"]["pool"] == "moodle_writes"
+
+
+def test_a_run_is_green_when_everything_was_applied(probe: Probe, world: World) -> None:
+    run = probe.run(world)
+    assert run["state"] == "success", probe.last_words
+    assert set(run["tasks"].values()) == {"success"}
+    assert world.moodle.members("C1") == {"G1": {"ann"}}
+
+
+def test_a_failed_step_makes_the_run_red_although_the_report_is_written(probe: Probe, world: World) -> None:
+    world.token = "0123456789abcdef0123456789abcdef"
+    run = probe.run(world)
+    assert run["state"] == "failed"
+    assert run["tasks"] == {
+        **dict.fromkeys(STEPS, "upstream_failed"),
+        "check_identity": "failed",
+        "report": "success",
+        "outcome": "failed",
+    }
+    assert len(list((world.folder / "runs").glob("*/*/report.html"))) == 1
+    assert "does not know the token" in probe.log.read_text(encoding="utf-8")
+
+
+def test_settings_that_are_wrong_make_the_run_red(probe: Probe, world: World) -> None:
+    (world.folder / "wrong.yaml").write_text("mappings: none\ngruops: {}\n", encoding="utf-8")
+    run = probe.run(world, GROUPSYNC_SETTINGS=str(world.folder / "wrong.yaml"))
+    assert run["state"] == "failed"
+    assert run["tasks"]["check_identity"] == "failed"
+    assert "gruops: unknown key" in probe.log.read_text(encoding="utf-8")
+    assert world.site.writing_calls() == 1, "nothing but the enrolment by hand"
+
+
+def test_held_deletes_make_the_run_red_after_everything_else_was_applied(probe: Probe, world: World) -> None:
+    assert probe.run(world)["state"] == "success"
+    world.source.delete("remote_memberships")
+    run = probe.run(world)
+    assert run["state"] == "failed"
+    assert run["tasks"] == {**dict.fromkeys(STEPS, "success"), "outcome": "failed"}
+    assert "HELD: 1 deletes in 1 courses" in probe.log.read_text(encoding="utf-8")
+    assert world.moodle.members("C1") == {"G1": {"ann"}}
