@@ -1,0 +1,194 @@
+"""Every expectation of every suite, on a good row and on a bad one (rules K4, K7, C1, O3)."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from include.groupsync.model.frames import conform, frame_of, rows
+from include.groupsync.model.term import Term
+from include.groupsync.quality.judge import FAILURE_COLUMNS, Judgement, judge
+from include.groupsync.quality.suites import suite_for
+from include.groupsync.settings import Settings
+from include.groupsync.source.clean import CLEAN, clean
+from include.groupsync.source.extract import REMOTE
+from include.groupsync.source.quarantine import FAILURE
+
+TERM = Term("T1", date(2025, 9, 29), date(2025, 12, 19), "SET", "2025", ("T1", "YEAR"))
+TABLE = {"connection": "cmis", "table": "T"}
+DELIVERY = {"module": "M", "occurrence": "O", "period": "P"}
+SETTINGS = Settings.model_validate(
+    {
+        "mappings": {**TABLE, "columns": {"term": "T", "department": "D"}},
+        "groupings": {**TABLE, "columns": {"name": "N", "description": "D"}},
+        "groups": {**TABLE, "columns": {"name": "N", "description": "D", "grouping": "G", "term": "T", **DELIVERY}},
+        "memberships": {**TABLE, "columns": {"course": "C", **DELIVERY}},
+    }
+)
+MODULE = {"module": "M1", "occurrence": "A", "period": "T1"}
+GOOD: dict[str, dict[str, Any]] = {
+    "mappings": {
+        "course": "C", "department": "H", "academic_year": "2025", "import_groups": "Y", "status": "active",
+        "term": "T1", **MODULE,
+    },
+    "groupings": {"course": "C", "idnumber": "S", "name": "Seminars", "description": "Weekly\n<b>here</b>"},
+    "groups": {
+        "course": "C", "idnumber": "G", "name": "Å < b", "description": "", "grouping": "S", "term": "T1", **MODULE,
+    },
+    "memberships": {"course": "C", "group": "G", "user": "ann", **MODULE},
+}  # fmt: skip
+OBJECTS = ("groupings", "groups")
+CHANGED_BY_MOODLE = "Moodle would change this name"
+# Dataset, what is wrong, the rule, and how the reason begins.
+BAD: list[tuple[str, dict[str, Any], str, str]] = [
+    *((d, {"course": " "}, "K4", "course is absent") for d in GOOD),
+    *((d, {"course": "C\x07 1"}, "K4", "course contains a control character") for d in GOOD),
+    *((d, {"course": "C\ufffd"}, "K4", "course could not be decoded") for d in GOOD),
+    *(("mappings", {key: None}, "K4", f"{key} is absent") for key in ("module", "academic_year", "period")),
+    *(
+        ("mappings", {key: "a\x9fb"}, "K4", f"{key} contains a control character")
+        for key in ("module", "occurrence")
+    ),
+    ("mappings", {"occurrence": "\ufffd"}, "K4", "occurrence could not be decoded"),
+    ("mappings", {"status": None}, "C1", "status is absent"),
+    ("mappings", {"status": "paused"}, "C1", "status is not active, inactive or withdrawn"),
+    ("mappings", {"import_groups": "perhaps"}, "C1", "import_groups is neither yes nor no"),
+    *((d, {"idnumber": None}, "K4", "idnumber is absent") for d in OBJECTS),
+    *((d, {"idnumber": "a\0b"}, "K4", "idnumber contains a control character") for d in OBJECTS),
+    *((d, {"idnumber": "x" * 101}, "K4", "idnumber is over 100 characters") for d in OBJECTS),
+    *((d, {"idnumber": "0"}, "K7", "the idnumber 0 counts as empty") for d in OBJECTS),
+    *((d, {"idnumber": "#12"}, "K7", "an idnumber of # and digits") for d in OBJECTS),
+    *((d, {"name": "a\x0bb"}, "K4", "name contains a control character") for d in OBJECTS),
+    *((d, {"name": "a\ufffd"}, "K4", "name could not be decoded") for d in OBJECTS),
+    *((d, {"name": "<b>x</b>"}, "K7", CHANGED_BY_MOODLE) for d in OBJECTS),
+    *((d, {"name": "Age <25"}, "K7", CHANGED_BY_MOODLE) for d in OBJECTS),
+    *((d, {"name": "a\0b"}, "K4", "name contains a control character") for d in OBJECTS),
+    *((d, {"description": "a\0b"}, "K4", "description contains a NUL") for d in OBJECTS),
+    *((d, {"description": "\ufffd"}, "K4", "description could not be decoded") for d in OBJECTS),
+    ("groupings", {"name": "é" * 256}, "K4", "name is over 255 characters"),
+    ("groups", {"name": "é" * 255}, "K4", "name is over 254 characters"),
+    ("groups", {"grouping": "a\nb"}, "K4", "grouping contains a control character"),
+    ("groups", {"grouping": "\ufffd"}, "K4", "grouping could not be decoded"),
+    ("groups", {"module": None}, "C1", "module is absent"),
+    ("memberships", {"module": None}, "C1", "module is absent"),
+    *(("memberships", {key: ""}, "K4", f"{key} is absent") for key in ("group", "user")),
+    *(("memberships", {key: "a\tb"}, "K4", f"{key} contains a control character") for key in ("group", "user")),
+    *(("memberships", {key: "\ufffd"}, "K4", f"{key} could not be decoded") for key in ("group", "user")),
+]  # fmt: skip
+# Rows at the very limit, which are good.
+BORDER: list[tuple[str, dict[str, Any]]] = [
+    *((d, {"idnumber": "é" * 100}) for d in OBJECTS),
+    ("groupings", {"name": "é" * 255}),
+    ("groups", {"name": "é" * 254}),
+    *((d, {"idnumber": "00"}) for d in OBJECTS),
+    *((d, {"idnumber": "#"}) for d in OBJECTS),
+    *((d, {"name": '<span lang="en" class="multilang">x</span>'}) for d in OBJECTS),
+    *((d, {"description": "tab\there\x07"}) for d in OBJECTS),
+    ("groups", {"grouping": None}),
+    ("mappings", {"occurrence": None}),
+    ("mappings", {"status": "WITHDRAWN", "import_groups": "n"}),
+]
+
+
+def judged(dataset: str, *records: dict[str, Any], settings: Settings = SETTINGS) -> Judgement:
+    numbered = [GOOD[dataset] | record | {"source_row": i} for i, record in enumerate(records, start=1)]
+    frame = clean(dataset, frame_of(numbered, REMOTE[dataset]), settings)
+    return judge(dataset, frame, suite_for(dataset, settings, TERM))
+
+
+@pytest.fixture(scope="module")
+def by_dataset() -> dict[str, Judgement]:
+    """All bad rows of a dataset, each after a good one, judged together: a judgement costs a second."""
+    found = {}
+    for dataset in GOOD:
+        bad = [record for name, record, _, _ in BAD if name == dataset]
+        good = [{}] * (len(bad) + 9) + [record for name, record in BORDER if name == dataset]
+        found[dataset] = judged(dataset, *bad, *good)
+    return found
+
+
+@pytest.mark.parametrize(("dataset", "record", "rule", "reason"), BAD)
+def test_k4_k7_c1_a_bad_row_is_refused_with_its_rule_and_reason(
+    by_dataset: dict[str, Judgement], dataset: str, record: dict[str, Any], rule: str, reason: str
+) -> None:
+    """By its number; and by nothing that it did not break."""
+    place = [r for name, r, _, _ in BAD if name == dataset].index(record) + 1
+    told = [(f["rule"], f["reason"]) for f in rows(by_dataset[dataset].failures) if f["source_row"] == place]
+    assert [r for r, text in told if text.startswith(reason)] == [rule]
+    wrong_too = {"K7"} if "\0" in str(record.get("name", "")) or "\ufffd" in str(record.get("name", "")) else set()
+    assert {r for r, _ in told} - wrong_too == {rule}
+
+
+@pytest.mark.parametrize("dataset", list(GOOD))
+def test_k4_k7_c1_good_rows_pass_up_to_the_very_limit(by_dataset: dict[str, Judgement], dataset: str) -> None:
+    """Lengths are of characters, not of bytes; nothing is refused beside what is bad."""
+    bad = sum(name == dataset for name, *_ in BAD)
+    assert {f["source_row"] for f in rows(by_dataset[dataset].failures)} == set(range(1, bad + 1))
+    assert by_dataset[dataset].broken == []
+
+
+@pytest.mark.parametrize("dataset", list(GOOD))
+def test_every_expectation_of_a_suite_is_broken_by_some_row(by_dataset: dict[str, Judgement], dataset: str) -> None:
+    """A row expectation that nothing here fails is one that nobody has tried."""
+    expected = {e["meta"]["reason"] for e in suite_for(dataset, SETTINGS, TERM) if e["meta"]["level"] == "row"}
+    tried = {f["reason"] for f in rows(by_dataset[dataset].failures)}
+    # One of each sort is enough for the parts of a mapping's key that are text like the others.
+    alike = {f"{key} {what}" for key in ("academic_year", "period", "module") for what in (
+        "contains a control character", "could not be decoded")} if dataset == "mappings" else set()  # fmt: skip
+    alike |= {"idnumber could not be decoded"}
+    assert expected - tried <= alike
+    assert tried <= expected
+
+
+@pytest.mark.parametrize("dataset", list(GOOD))
+def test_w3_the_document_holds_no_values(by_dataset: dict[str, Judgement], dataset: str) -> None:
+    """Counts and settings only; it is JSON, and says which expectations failed."""
+    text = json.dumps(by_dataset[dataset].document)
+    for value in ("ann", "Seminars", "Weekly", "Age <25", "x" * 20, "paused", "perhaps"):
+        assert value not in text
+    assert by_dataset[dataset].document["success"] is False
+    failed = [one for one in by_dataset[dataset].document["results"] if not one["success"]]
+    assert all(one["result"]["unexpected_count"] > 0 for one in failed)
+
+
+def test_failures_fit_the_sifting() -> None:
+    """Also where there are none, in a table without rows."""
+    found = judged("groupings")
+    assert list(found.failures.columns) == FAILURE_COLUMNS == list(FAILURE)
+    assert len(conform(found.failures, FAILURE)) == 0
+    assert found.broken == []
+    assert found.document["success"] is True
+
+
+@pytest.mark.parametrize(
+    ("dataset", "records", "reason"),
+    [
+        ("groups", [{"term": "T1"}, {"term": "T2"}], "term is not of the run's term T1 (T1)"),
+        ("groups", [{"course": None}, {"course": None}, {}], "more than half of the rows have no course"),
+        ("memberships", [{"group": None}, {"group": None}, {}], "more than half of the rows have no group"),
+    ],
+)
+def test_o3_a_table_that_cannot_be_what_it_should_be_is_broken(
+    dataset: str, records: list[dict[str, Any]], reason: str
+) -> None:
+    """The run stops: nothing is planned from another term, or from a column that shifted."""
+    assert [said[: len(reason)] for said in judged(dataset, *records).broken] == [reason]
+
+
+def test_m1_by_id_a_membership_needs_no_course() -> None:
+    """And a row without one is good."""
+    values = SETTINGS.model_dump() | {"localgroupfield": "id", "mappings": "none"}
+    columns = {"group": "G", "user": "U"}
+    by_id = Settings.model_validate(values | {"memberships": {**TABLE, "columns": columns}})
+    found = judged("memberships", {"course": None}, {"course": None}, settings=by_id)
+    assert len(found.failures) == 0
+    assert found.broken == []
+
+
+def test_every_suite_is_of_the_columns_that_a_cleaned_table_has() -> None:
+    """An expectation of a column that is not there would never run."""
+    for dataset, schema in CLEAN.items():
+        for expectation in suite_for(dataset, SETTINGS, TERM):
+            named = {v for k, v in expectation["kwargs"].items() if k.startswith("column")}
+            assert named <= set(schema)

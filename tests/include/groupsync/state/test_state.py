@@ -1,0 +1,322 @@
+"""The state database: stamp, ledger and journal, on SQLite and on PostgreSQL (rules I1, O2, C5, J1)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from include.groupsync.errors import SettingsError
+from include.groupsync.model.change import Change
+from include.groupsync.model.connection import DatabaseConnection
+from include.groupsync.model.frames import frame_of, rows
+from include.groupsync.model.journal import Intent, Outcome, Settled
+from include.groupsync.model.ledger import LEDGER, may_delete, with_term, without_term
+from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
+from include.groupsync.state import ledger, runs
+from include.groupsync.state.database import initialise, open_state, read_stamp
+from include.groupsync.state.journal import RunJournal
+from include.groupsync.state.tables import JOURNAL, METADATA, RUN
+
+AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a state database that is not made yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state.db"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Iterator[sa.Engine]:
+    """A state database of environment uat."""
+    initialise(url, "uat")
+    opened = open_state(DatabaseConnection("state", url), tmp_path)
+    yield opened
+    opened.dispose()
+
+
+def ledger_of(engine: sa.Engine, name: str) -> list[dict[str, Any]]:
+    with engine.connect() as link:
+        return rows(ledger.load(link, name))
+
+
+def journal_of(engine: sa.Engine) -> list[Any]:
+    with engine.connect() as link:
+        return list(link.execute(sa.select(JOURNAL).order_by(JOURNAL.c.entry)))
+
+
+def journal(engine: sa.Engine, term: str = "T1") -> RunJournal:
+    clock = iter(AT + timedelta(seconds=n) for n in range(100))
+    return RunJournal(engine, "run-1", term, lambda: next(clock))
+
+
+def test_making_it_again_changes_nothing(url: str, tmp_path: Path) -> None:
+    """The stamp is set once; the deployment keeps its id."""
+    first = initialise(url, "uat")
+    assert initialise(url, "uat") == first
+    engine = open_state(DatabaseConnection("state", url), tmp_path)
+    with engine.connect() as link:
+        stamp = read_stamp(link)
+    engine.dispose()
+    assert stamp is not None
+    assert (stamp.environment, stamp.deployment_id) == ("uat", first)
+
+
+def test_i1_a_ledger_is_never_taken_over_by_another_environment(url: str, tmp_path: Path) -> None:
+    """A copied ledger keeps its name, also after the attempt."""
+    initialise(url, "uat")
+    with pytest.raises(SettingsError, match="belongs to environment 'uat', not 'production'"):
+        initialise(url, "production")
+    engine = open_state(DatabaseConnection("state", url), tmp_path)
+    with engine.connect() as link:
+        stamp = read_stamp(link)
+    engine.dispose()
+    assert stamp is not None
+    assert stamp.environment == "uat"
+
+
+@pytest.mark.parametrize("environment", ["", "UAT", "two words", "1st", "a" * 51, "uat\n"])
+def test_i1_an_environments_name_is_a_plain_word(tmp_path: Path, environment: str) -> None:
+    """Nothing is made for another."""
+    with pytest.raises(SettingsError, match="use lower-case letters, digits and hyphens"):
+        initialise(f"sqlite:///{tmp_path}/state.db", environment)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_deployments_of_one_environment_differ(tmp_path: Path) -> None:
+    """The marker names one of them."""
+    ids = {initialise(f"sqlite:///{tmp_path}/{name}.db", "uat") for name in ("one", "other")}
+    assert len(ids) == 2
+
+
+def test_o2_a_missing_ledger_is_an_error_and_never_a_new_one(tmp_path: Path) -> None:
+    """Without a ledger there are no deletes; without saying so, nobody would notice."""
+    with pytest.raises(SettingsError, match="connection state: the state database refuses"):
+        open_state(DatabaseConnection("state", "sqlite:///state.db"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_of_another_version_is_refused(url: str, tmp_path: Path) -> None:
+    """The message says how to migrate it."""
+    initialise(url, "uat")
+    raw = sa.create_engine(url)
+    with raw.begin() as link:
+        link.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+    raw.dispose()
+    with pytest.raises(SettingsError, match="at version 0000, needed is"):
+        open_state(DatabaseConnection("state", url), tmp_path)
+
+
+@pytest.mark.parametrize("bad", ["nonsense", "nosuch://u:secret@h/d"])
+def test_w3_a_url_that_is_none_is_refused_without_its_password(tmp_path: Path, bad: str) -> None:
+    """By the connection's name."""
+    with pytest.raises(SettingsError, match="connection state") as refused:
+        open_state(DatabaseConnection("state", bad), tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_migrations_make_the_tables_as_they_are_declared(engine: sa.Engine) -> None:
+    """A column that was added to the one and not to the other shows here."""
+    with engine.connect() as link:
+        context = MigrationContext.configure(link, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_o2_a_new_ledger_manages_nothing(engine: sa.Engine) -> None:
+    """So nothing can be deleted."""
+    assert [ledger_of(engine, name) for name in LEDGER] == [[], [], []]
+    with engine.connect() as link:
+        assert len(ledger.load_exceptions(link)) == 0
+
+
+OBJECT = {
+    "kind": "group", "moodle_id": 7, "course_id": 2, "course": "C", "idnumber": "G", "name": "N", "description": None,
+    "module": "M A T1", "terms": "T1",
+}  # fmt: skip
+LINK = {"grouping_id": 3, "group_id": 7, "course_id": 2, "module": None, "terms": "T1", "gone": False}
+MEMBER = {"group_id": 7, "user_id": 9, "course_id": 2, "user": "ann", "module": None, "terms": "T1"}
+
+
+def observe(engine: sa.Engine, name: str, *records: dict[str, Any]) -> None:
+    with engine.begin() as link:
+        ledger.observe(link, name, frame_of(records, LEDGER[name]))
+
+
+def test_c5_what_a_run_observes_takes_the_place_of_what_was_there(engine: sa.Engine) -> None:
+    """By its key; other rows stay, and the last field wins."""
+    observe(engine, "objects", OBJECT, OBJECT | {"kind": "grouping", "name": "S"})
+    observe(engine, "objects", OBJECT | {"name": "new", "terms": "T1 T2"})
+    found = {row["kind"]: row for row in ledger_of(engine, "objects")}
+    assert found["group"] == OBJECT | {"name": "new", "terms": "T1 T2"}
+    assert found["grouping"]["name"] == "S"
+
+
+def test_observing_nothing_changes_nothing(engine: sa.Engine) -> None:
+    """For each of the three tables."""
+    for name, record in (("objects", OBJECT), ("links", LINK), ("memberships", MEMBER)):
+        observe(engine, name, record)
+        observe(engine, name)
+        assert ledger_of(engine, name) == [record]
+
+
+@pytest.mark.parametrize(("name", "record"), [("objects", OBJECT), ("links", LINK), ("memberships", MEMBER)])
+def test_c5_what_no_term_lists_any_more_is_dropped(engine: sa.Engine, name: str, record: dict[str, Any]) -> None:
+    """An empty claim is no claim."""
+    observe(engine, name, record)
+    observe(engine, name, record | {"terms": ""})
+    assert ledger_of(engine, name) == []
+
+
+def test_a_dropped_group_takes_its_links_and_memberships_with_it(engine: sa.Engine) -> None:
+    """And no other group's; a grouping takes its links alone."""
+    other_link, other_member = LINK | {"group_id": 8}, MEMBER | {"group_id": 8}
+    observe(engine, "links", LINK, other_link)
+    observe(engine, "memberships", MEMBER, other_member)
+    observe(engine, "objects", OBJECT | {"terms": ""})
+    assert (ledger_of(engine, "links"), ledger_of(engine, "memberships")) == ([other_link], [other_member])
+    observe(engine, "objects", OBJECT | {"kind": "grouping", "moodle_id": 3, "terms": ""})
+    assert (ledger_of(engine, "links"), ledger_of(engine, "memberships")) == ([], [other_member])
+
+
+def intent(before: Thing | None, after: Thing | None, **ids: Any) -> Intent:
+    return Intent(Change(before, after, "X1", "M A T1", 5), batch=1, course_id=2, **ids)
+
+
+def test_j1_an_intent_is_on_disk_before_anything_is_sent(engine: sa.Engine) -> None:
+    """Another connection sees it, without outcome, and the ledger has not moved."""
+    entries = journal(engine).intend([intent(None, Group("C", "G", "N", "d")), intent(Link("C", "S", "G"), None)])
+    first, second = journal_of(engine)
+    assert entries == [first.entry, second.entry]
+    assert (first.run_id, first.kind, first.action, first.rule, first.course) == ("run-1", "group", "create", "X1", "C")
+    assert (first.outcome, first.outcome_at, first.before) == (None, None, None)
+    assert first.after == {"course": "C", "group": "G", "name": "N", "description": "d"}
+    assert (second.grouping, second.group, second.after) == ("S", "G", None)
+    assert ledger_of(engine, "objects") == []
+
+
+def test_j1_a_deletes_intent_holds_the_full_image(engine: sa.Engine) -> None:
+    """What a restore needs."""
+    image = {"visibility": 1, "members": ["ann", "Ångström"]}
+    journal(engine).intend([intent(Group("C", "G", "N", "d"), None, group_id=7, image=image)])
+    [entry] = journal_of(engine)
+    assert entry.before == {"course": "C", "group": "G", "name": "N", "description": "d", **image}
+    assert entry.group_id == 7
+
+
+def test_j1_an_outcome_and_what_it_makes_managed_come_together(engine: sa.Engine) -> None:
+    """The id that Moodle gave is in both."""
+    run = journal(engine)
+    [entry] = run.intend([intent(None, Group("C", "G", "N", "d"))])
+    run.settle([Settled(entry, Outcome.DONE, made_id=7)])
+    [written] = journal_of(engine)
+    assert (written.outcome, written.group_id) == ("done", 7)
+    assert written.intent_at < written.outcome_at
+    assert ledger_of(engine, "objects") == [OBJECT | {"description": "d"}]
+
+
+def test_j1_a_ledger_that_cannot_be_written_leaves_no_outcome_either(engine: sa.Engine) -> None:
+    """One transaction: the entry stays open, to be settled by reading."""
+    run = journal(engine)
+    good, bad = run.intend([intent(None, Group("C", "G", "N")), intent(None, Group("C", "H", "M"))])
+    with engine.begin() as link:
+        link.execute(sa.text("DROP TABLE ledger_object"))
+    with pytest.raises(sa.exc.SQLAlchemyError):
+        run.settle([Settled(good, Outcome.DONE, made_id=7), Settled(bad, Outcome.DONE, made_id=8)])
+    assert [entry.outcome for entry in journal_of(engine)] == [None, None]
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.DONE])
+def test_o1_only_what_was_done_becomes_managed(engine: sa.Engine, outcome: Outcome) -> None:
+    """Everything else is on record with its reason."""
+    run = journal(engine)
+    entries = run.intend([intent(None, Group("C", "G", "N")), intent(None, Membership("C", "G", "ann"), group_id=7)])
+    run.settle([Settled(entry, outcome, "because") for entry in entries])
+    assert [(entry.outcome, entry.reason) for entry in journal_of(engine)] == [(str(outcome), "because")] * 2
+    assert [ledger_of(engine, name) for name in LEDGER] == [[], [], []]
+
+
+def test_c5_an_update_adds_a_claim_beside_those_of_other_terms(engine: sa.Engine) -> None:
+    """And holds the fields as applied now, a new idnumber included."""
+    observe(engine, "objects", OBJECT)
+    run = journal(engine, "T2")
+    before, after = Group("C", "G", "N"), Group("C", "G2", "new", "d")
+    run.settle([Settled(run.intend([intent(before, after, group_id=7)])[0], Outcome.DONE)])
+    assert ledger_of(engine, "objects") == [
+        OBJECT | {"idnumber": "G2", "name": "new", "description": "d", "terms": "T1 T2"}
+    ]
+
+
+def test_m4_l2_what_we_add_is_ours_and_what_we_remove_is_not(engine: sa.Engine) -> None:
+    """Memberships and links."""
+    member, tie = Membership("C", "G", "ann"), Link("C", "S", "G")
+    run = journal(engine)
+    ids: tuple[dict[str, int], dict[str, int]] = ({"group_id": 7, "user_id": 9}, {"grouping_id": 3, "group_id": 7})
+    added = run.intend([intent(None, member, **ids[0]), intent(None, tie, **ids[1])])
+    run.settle([Settled(entry, Outcome.DONE) for entry in added])
+    assert ledger_of(engine, "memberships") == [MEMBER | {"module": "M A T1"}]
+    assert ledger_of(engine, "links") == [LINK | {"module": "M A T1"}]
+    removed = run.intend([intent(member, None, **ids[0]), intent(tie, None, **ids[1])])
+    run.settle([Settled(entry, Outcome.DONE) for entry in removed])
+    assert (ledger_of(engine, "memberships"), ledger_of(engine, "links")) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["group", "grouping"])
+def test_p7_g7_a_deleted_object_leaves_the_ledger_with_all_in_it(engine: sa.Engine, kind: str) -> None:
+    """Moodle took its members and links with it."""
+    moodle_id = 7 if kind == "group" else 3
+    observe(engine, "objects", OBJECT | {"kind": kind, "moodle_id": moodle_id})
+    observe(engine, "links", LINK)
+    observe(engine, "memberships", MEMBER)
+    thing = Group("C", "G", "N") if kind == "group" else Grouping("C", "G", "N")
+    run = journal(engine)
+    [entry] = run.intend([intent(thing, None, **{f"{kind}_id": moodle_id})])
+    run.settle([Settled(entry, Outcome.DONE)])
+    assert (ledger_of(engine, "objects"), ledger_of(engine, "links")) == ([], [])
+    assert ledger_of(engine, "memberships") == ([] if kind == "group" else [MEMBER])
+
+
+def test_a_run_that_is_repeated_begins_anew(engine: sa.Engine) -> None:
+    """One line a run, with how it ended last."""
+    with engine.begin() as link:
+        runs.begin(link, "run-1", "T1", AT)
+        runs.end(link, "run-1", AT, "failed", None, {})
+        runs.begin(link, "run-2", "T1", AT)
+        runs.begin(link, "run-1", "T1", AT)
+        assert link.execute(sa.select(RUN.c.outcome)).scalars().all() == [None, None]
+        runs.end(link, "run-1", AT, "applied", "abc", {"group": {"create": 3}})
+        [ended] = link.execute(sa.select(RUN.c.run_id, RUN.c.counts).where(RUN.c.outcome == "applied"))
+    assert tuple(ended) == ("run-1", {"group": {"create": 3}})
+
+
+@pytest.mark.parametrize(
+    ("terms", "open_terms", "may"),
+    [
+        ("T1", {"T1"}, True),
+        ("T1 T2", {"T1", "T2"}, False),
+        ("T1 T2", {"T1"}, True),
+        ("T1 T2", None, False),
+        ("T1", None, True),
+        ("T2", {"T1"}, False),
+        ("", {"T1"}, False),
+        (None, None, False),
+    ],
+)
+def test_c5_a_run_deletes_what_its_own_term_dropped_and_no_other_open_term_lists(
+    terms: str | None, open_terms: set[str] | None, may: bool
+) -> None:
+    """What only other terms list, ended or not, is left alone; without a calendar every term is open."""
+    assert may_delete(terms, "T1", None if open_terms is None else frozenset(open_terms)) is may
+
+
+def test_c5_claims_are_a_set_of_terms() -> None:
+    """Sorted, each once."""
+    assert with_term(with_term("T2", "T1"), "T2") == "T1 T2"
+    assert without_term("T1 T2", "T1") == "T2"
+    assert without_term(None, "T1") == without_term("T1", "T1") == ""
