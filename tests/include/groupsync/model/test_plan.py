@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.groupsync.model.change import PLAN, Change
@@ -44,9 +44,11 @@ def identity(change: Change) -> tuple[Any, ...]:
     return row["kind"], row["action"], row["course"], row.get("grouping"), row.get("group"), row.get("user")
 
 
-PLANS = st.lists(changes(), max_size=12, unique_by=identity)
+PLANS = st.lists(changes(), max_size=10, unique_by=identity)
+few = settings(max_examples=25)
 
 
+@settings(max_examples=60)
 @given(changes())
 def test_a_change_comes_back_from_its_row(change: Change) -> None:
     """Every kind and action survives the plan's file, a new idnumber included."""
@@ -55,6 +57,7 @@ def test_a_change_comes_back_from_its_row(change: Change) -> None:
     assert read == change
 
 
+@settings(max_examples=60)
 @given(changes())
 def test_the_inverse_of_a_change_swaps_create_and_delete(change: Change) -> None:
     """And an update's two sides; undone twice, it is the same change."""
@@ -72,6 +75,7 @@ def test_a_rekey_names_the_old_idnumber_and_the_new_one() -> None:
     assert (change.inverse().row()["group"], change.inverse().row()["to_key"]) == ("NEW", "OLD")
 
 
+@few
 @given(PLANS, st.randoms(use_true_random=False))
 def test_the_digest_does_not_depend_on_the_order_of_rows(found: list[Change], random: Any) -> None:
     """One plan, one name, however the steps put it together."""
@@ -82,6 +86,7 @@ def test_the_digest_does_not_depend_on_the_order_of_rows(found: list[Change], ra
     assert Plan.of(*parts) == Plan.of_changes(found)
 
 
+@few
 @given(PLANS)
 def test_the_digest_does_not_depend_on_where_a_row_stood(found: list[Change]) -> None:
     """A source that is sorted anew asks for the same changes."""
@@ -108,6 +113,7 @@ def test_the_digest_tells_different_changes_apart(other: Change) -> None:
     assert Plan.of_changes([one]).digest != Plan.of_changes([other]).digest
 
 
+@few
 @given(PLANS)
 def test_the_inverse_of_the_inverse_is_the_plan(found: list[Change]) -> None:
     """A restore can be undone."""
@@ -116,6 +122,7 @@ def test_the_inverse_of_the_inverse_is_the_plan(found: list[Change]) -> None:
     assert len(plan.inverse()) == len(plan) == len(found)
 
 
+@few
 @given(PLANS)
 def test_a1_a_plan_is_in_the_order_of_its_application(found: list[Change]) -> None:
     """Makes from the container inwards, then deletes from the inside outwards."""
@@ -136,6 +143,7 @@ def test_a1_what_is_needed_comes_before_what_needs_it() -> None:
     assert {(kind, action) for kind in Kind for action in (create, delete)} <= set(PHASES)
 
 
+@few
 @given(PLANS)
 def test_counts_say_every_kind_and_action(found: list[Change]) -> None:
     """Zeros included, and together they are the plan's length."""
@@ -147,6 +155,7 @@ def test_counts_say_every_kind_and_action(found: list[Change]) -> None:
         assert counts[str(change.kind)][str(change.action)] > 0
 
 
+@few
 @given(PLANS)
 def test_a_plan_parts_into_two_without_loss(found: list[Change]) -> None:
     """What is released and what is held are together the plan."""

@@ -162,7 +162,7 @@ def key_and_values(record: dict[str, Any]) -> tuple[Any, ...]:
     return record["course"], record["idnumber"], record["name"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(GROUP_ROWS, st.randoms(use_true_random=False))
 def test_the_outcome_does_not_depend_on_the_order_of_rows(order: list[tuple[Any, ...]], random: Any) -> None:
     """The same rows are used, with the same labels, and the same keys protected."""
@@ -177,7 +177,7 @@ def test_the_outcome_does_not_depend_on_the_order_of_rows(order: list[tuple[Any,
     assert protected(one) == protected(other)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(GROUP_ROWS)
 def test_nothing_is_lost(order: list[tuple[Any, ...]]) -> None:
     """Every row is used, or says the same as one that is used or reported, or is reported itself."""
@@ -188,7 +188,7 @@ def test_nothing_is_lost(order: list[tuple[Any, ...]]) -> None:
     assert {key_and_values(r) for r in records} == {key_and_values(by_row[n]) for n in kept}
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(GROUP_ROWS)
 def test_what_is_used_is_unambiguous(order: list[tuple[Any, ...]]) -> None:
     """One row a key, no bad one of the same key, no other that Moodle takes for equal."""
@@ -203,7 +203,7 @@ def test_what_is_used_is_unambiguous(order: list[tuple[Any, ...]]) -> None:
                 assert key_and_values(one) == key_and_values(other)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(GROUP_ROWS)
 def test_k6_every_key_that_is_set_aside_is_protected(order: list[tuple[Any, ...]]) -> None:
     """Bad data never causes a delete."""
