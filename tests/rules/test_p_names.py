@@ -1,7 +1,6 @@
 """Names that change hands (P9) and likely re-keys (P10)."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
