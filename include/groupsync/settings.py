@@ -1,5 +1,6 @@
 """The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -169,6 +170,13 @@ class Settings(_Strict):
             raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
         if "sandbox" in self.environments:
             raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
+        for name, dataset in self.datasets.items():
+            for column in dataset.columns.delivery:
+                if self.mappings is not None and column not in self.mappings.columns.configured:
+                    raise ValueError(
+                        f"{name}.columns.{column} is set, and mappings.columns.{column} is not:"
+                        " no row could ever match a mapping"
+                    )
         return self
 
     @property
@@ -215,6 +223,19 @@ class _Calendar(_Strict):
     terms: dict[str, _Term]
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: the second would silently win."""
+
+
+def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    names = [loader.construct_object(key) for key, _ in node.value]
+    for name in names:
+        if names.count(name) > 1:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", node.start_mark)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -234,6 +255,8 @@ def load_calendar(path: Path) -> Calendar:
     parsed = _load(path, _Calendar)
     terms = [Term(key=key, **dict(term)) for key, term in parsed.terms.items()]
     for term in terms:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", term.key):
+            raise SettingsError(f"{path}: term {term.key!r}: use letters, digits, dots, underscores and hyphens only")
         if term.last_on < term.first_on:
             raise SettingsError(f"{path}: term {term.key}: last_on is before first_on; correct one of them")
     return Calendar(tuple(sorted(terms, key=lambda term: (term.first_on, term.key))))
@@ -241,9 +264,13 @@ def load_calendar(path: Path) -> Calendar:
 
 def _load(path: Path, model: type[_M]) -> _M:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: copy it from the project and adapt it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read ({type(error).__name__}): it must be a text file in UTF-8, as in the project"
+        ) from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {error}") from None
     try:

@@ -64,3 +64,10 @@ def furnish(world: World) -> None:
     world.source.members("C1", "G2", "cid")
     world.source.group("C2", "G1", name="Group 1")
     world.source.members("C2", "G1", "eve")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs take a second each and more: they are left out of `make test-fast`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)

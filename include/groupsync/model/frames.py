@@ -24,7 +24,7 @@ def conform(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def frame_of(records: Iterable[Mapping[str, Any]], schema: Schema) -> pd.DataFrame:
-    """A frame of the schema from records; keys outside the schema are an error, missing ones are null."""
+    """A frame of the schema from records; missing keys are null, others are left out."""
     table = pa.Table.from_pylist(list(records), schema=pa.schema(list(schema.items())))
     return arrow_backed(table)
 

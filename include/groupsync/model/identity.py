@@ -84,5 +84,8 @@ def table(sides: Sequence[Side]) -> str:
 
 
 def _loopback(address: str) -> Side:
-    host = urlsplit(address).hostname or ""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        host = ""
     return Side("Moodle", address, address if host in _LOOPBACK else "an address on the loopback")

@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
+from math import isfinite
 
 MAX_IDNUMBER = 100
 MAX_NAME = {"grouping": 255, "group": 254}
 CONTROL_CHARACTER = r"[\x00-\x1f\x7f-\x9f]"
 UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
 
-_PHP_BLANKS = " \t\n\r\0\x0b"
+_UNREADABLE = re.compile(f"{CONTROL_CHARACTER}|{UNDECODABLE}")
+_PHP_BLANKS = " \t\n\r\x0b"  # and NUL, which no name may have anywhere (K4)
 _PHP_NUMBER = re.compile(r"[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t\n\r\v\f]*")
 _TAG = re.compile(r"<(?![ \t\n\r\v\f])[^>]*>?")
 _OPENING_SPAN = re.compile(r"<span(?:\s+lang=\"[a-zA-Z0-9_-]+\"|\s+class=\"multilang\"){2}\s*>")
@@ -26,6 +28,11 @@ def user_key(text: str | None, field: str) -> str | None:
     return found.lower() if found and field in ("username", "email") else found
 
 
+def unreadable(text: str | None) -> bool:
+    """Whether a key's text is spoilt, so that it could have been any other: it then counts as unknown (K6)."""
+    return text is not None and _UNREADABLE.search(text) is not None
+
+
 def name(text: str | None) -> str | None:
     """A name trimmed as Moodle trims it (PHP's trim: no hard space); blank is absent (K3)."""
     return text.strip(_PHP_BLANKS) if text and text.strip() else None
@@ -34,7 +41,8 @@ def name(text: str | None) -> str | None:
 def loose(idnumber: str) -> str | int | float:
     """What Moodle compares idnumbers by: PHP's ``==`` takes ``7`` and ``007``, ``10`` and ``1e1`` for equal (K7).
 
-    Two idnumbers collide in Moodle if and only if their ``loose`` values are equal.
+    Two idnumbers collide in Moodle if their ``loose`` values are equal.  PHP's comparison is not transitive past
+    64 bits (``10000000000000000000`` also equals ``1e19``); what is missed there Moodle refuses, one by one.
     """
     if not idnumber.isascii() or not _PHP_NUMBER.fullmatch(idnumber):
         return idnumber
@@ -42,7 +50,8 @@ def loose(idnumber: str) -> str | int | float:
     try:
         whole = int(plain)
     except ValueError:
-        return float(plain)
+        number = float(plain)
+        return number if isfinite(number) else plain  # two infinities are compared as text
     # Integers past PHP's 64 bits become floats there, unless both overflow: then the text decides.
     return whole if -(2**63) <= whole < 2**63 else plain
 

@@ -28,7 +28,7 @@ PHASES: tuple[tuple[Kind, Action], ...] = (
     (Kind.GROUPING, Action.DELETE),
 )
 _ORDER = {f"{kind} {action}": at for at, (kind, action) in enumerate(PHASES)}
-_KEY = ["course", "step", "grouping", "group", "user", "to_key", "name_before", "name_after"]
+_KEY = ["course", "step", "grouping", "group", "user", "to_key", "name_before", "name_after", "description_after"]
 
 
 @dataclass(frozen=True, eq=False)

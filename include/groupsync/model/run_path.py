@@ -1,12 +1,15 @@
 """Where a run's folder is; light enough for a page that only looks for one."""
 
+import hashlib
 import re
 from pathlib import Path
 
 
 def safe_run_id(run_id: str) -> str:
-    """The run's id as a folder name: what a file system or an address could misread becomes ``_``."""
-    return re.sub(r"[^A-Za-z0-9._+:-]", "_", run_id).lstrip(".") or "_"
+    """The run's id as a folder name: what a file system or an address could misread becomes ``_``, and a digest
+    keeps two ids apart that would then be one."""
+    safe = re.sub(r"[^A-Za-z0-9._+:-]", "_", run_id).lstrip(".")
+    return safe if safe == run_id and safe else f"{safe}_{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
 
 
 def find_run_folder(runs_root: Path, run_id: str) -> Path | None:

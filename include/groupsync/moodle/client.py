@@ -28,6 +28,8 @@ _TOKEN = {
     "wsaccessuserunconfirmed": "the token's account is not confirmed",
 }
 
+# Nothing has left this machine; a TLS error of any other kind can also come after the request.
+_NEVER_SENT = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED")
 # Moodle's own message names the person; ours must not (rule W3).
 _NAMELESS = {"errorremovenotpermitted": "the member was added by an enrolment method, and only that may remove it"}
 
@@ -83,11 +85,13 @@ class MoodleClient:
         self.calls[function] += 1
         timeouts = (self.settings.connect_timeout, self.settings.read_timeout)
         try:
-            answer = session.post(self._endpoint, data=form, timeout=timeouts, allow_redirects=False)
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
+            answer = session.post(
+                self._endpoint, data=form, timeout=timeouts, verify=self.settings.verify_tls, allow_redirects=False
+            )
+        except requests.ConnectTimeout as error:
             raise MoodleUnreachable(self._told(function, error)) from error
         except requests.ConnectionError as error:
-            never_sent = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+            never_sent = any(sign in repr(error) for sign in _NEVER_SENT)
             raise (MoodleUnreachable if never_sent else OutcomeUnknown)(self._told(function, error)) from error
         except requests.RequestException as error:
             raise OutcomeUnknown(self._told(function, error)) from error
@@ -135,7 +139,6 @@ class MoodleClient:
         session: requests.Session | None = getattr(self._local, purpose, None)
         if session is None:
             session = requests.Session()
-            session.verify = self.settings.verify_tls
             retries = Retry(0) if purpose == "writing" else _PATIENT
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=retries))
@@ -147,6 +150,7 @@ class MoodleClient:
 _PATIENT = Retry(
     total=4,
     connect=2,
+    read=1,  # a call that has timed out once is not sent for another half hour
     backoff_factor=0.3,
     backoff_jitter=0.2,
     status_forcelist=(429, 500, 502, 503, 504),

@@ -60,7 +60,10 @@ def read_marker(client: MoodleClient) -> Marker | str:
             f"no control course: make a hidden course with the ID number {CONTROL_COURSE}"
             " that the token's account may enter, then arm the site"
         )
-    groupings = client.read("core_group_get_course_groupings", {"courseid": found[0]["id"]})
+    # The list may show what a refused update never wrote; its ids are looked up in the database.
+    listed = client.read("core_group_get_course_groupings", {"courseid": found[0]["id"]})
+    ids = [grouping["id"] for grouping in listed]
+    groupings = client.read("core_group_get_groupings", {"groupingids": ids}) if ids else []
     marks = [grouping["name"].split() for grouping in groupings if grouping["idnumber"] == MARKER]
     if len(marks) != 1 or len(marks[0]) != 2:
         return f"no marker: course {CONTROL_COURSE} has no grouping {MARKER} that names a deployment; arm the site"

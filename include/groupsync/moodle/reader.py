@@ -36,6 +36,9 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
             raise
         # One course that the account may not enter makes the whole list fail; this one leaves it out.
         listed = client.read("core_course_get_courses_by_field", RAW)["courses"]
+    # Moodle may not show an idnumber in the list and still find the course by it.
+    asked = {"field": "idnumber", "value": CONTROL_COURSE}
+    control = {course["id"] for course in client.read("core_course_get_courses_by_field", asked)["courses"]}
     found = []
     for course in listed:
         if field_name not in course:
@@ -44,7 +47,7 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
                 " give it the capability moodle/course:update, or choose another field."
             )
         key = keys.key(str(course[field_name]))
-        if key and course.get("idnumber") != CONTROL_COURSE:
+        if key and course["id"] not in control:
             found.append({"course_id": course["id"], "course": key})
     return frame_of(found, COURSES)
 
@@ -103,8 +106,9 @@ def find_users(client: MoodleClient, user_field: str, wanted: Iterable[str]) -> 
     """
     found: list[dict[str, Any]] = []
     values = sorted(set(wanted))
-    for start in range(0, len(values), _USERS_PER_CALL):
-        some = values[start : start + _USERS_PER_CALL]
+    size = min(_USERS_PER_CALL, client.settings.form_variables - 10)
+    for start in range(0, len(values), size):
+        some = values[start : start + size]
         for user in _bisect(lambda part: _users(client, user_field, part), some, _no_such_user):
             found.append({"user_id": user["id"], "user": _user_key(user, user_field)})
     return frame_of(found, USERS).drop_duplicates()

@@ -32,8 +32,9 @@ def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]
 
 
 def _whole_table(dataset: str, configured: Iterable[str], term: Term) -> list[Expectation]:
-    wanted = {"term": [term.key], "academic_year": [term.academic_year], "period": list(term.periods)}
-    columns = set(configured) if dataset == "mappings" else set(configured) & {"term"}
+    wanted = {"term": [term.key]}
+    # The mappings are cut to the term before they are judged; the other tables have at most the term itself.
+    columns = set() if dataset == "mappings" else set(configured) & {"term"}
     key = "group" if dataset == "memberships" else "course"
     return [
         _dataset(
@@ -55,7 +56,7 @@ def _whole_table(dataset: str, configured: Iterable[str], term: Term) -> list[Ex
 
 
 def _mapping_rows(configured: Iterable[str]) -> list[Expectation]:
-    keys = [c for c in ("course", "module", "academic_year", "period", "occurrence") if c in configured]
+    keys = [c for c in ("course", "module", "academic_year", "period", "term", "occurrence") if c in configured]
     present = [c for c in keys if c != "occurrence"]
     return [
         *(_present(column, "K4") for column in present),
@@ -85,6 +86,7 @@ def _object_rows(dataset: str, configured: Iterable[str]) -> list[Expectation]:
         _present("idnumber", "K4"),
         *([_present("module", "C1")] if "module" in configured else []),
         *(e for column in ("course", "idnumber", "name") for e in _readable(column, key=True)),
+        *_readable_delivery(configured),
         *_readable("description", key=False),
         _no_longer("idnumber", MAX_IDNUMBER),
         _no_longer("name", limit),
@@ -118,7 +120,13 @@ def _membership_rows(configured: Iterable[str], localgroupfield: str) -> list[Ex
         *(_present(column, "K4") for column in needed),
         *([_present("module", "C1")] if "module" in configured else []),
         *(expectation for column in needed for expectation in _readable(column, key=True)),
+        *_readable_delivery(configured),
     ]
+
+
+def _readable_delivery(configured: Iterable[str]) -> list[Expectation]:
+    columns = [column for column in ("module", "occurrence", "period") if column in configured]
+    return [expectation for column in columns for expectation in _readable(column, key=True)]
 
 
 def _present(column: str, rule: str) -> Expectation:

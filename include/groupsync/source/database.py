@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from include.groupsync.errors import SettingsError, SourceError
 from include.groupsync.model.connection import DatabaseConnection
@@ -58,13 +59,13 @@ class SourceDatabase:
             return None
 
     def read(self, dataset: str, statement: sa.Executable, binds: Mapping[str, Any]) -> pa.Table:
-        """All rows of the statement; columns as the database names them, in lower case, each as text.
+        """All rows of the statement; columns as the database names them, each as text.
 
         Raises SourceError when the answer did not come whole: a part is never returned.
         """
         try:
             result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
-            names = [name.lower() for name in list(result.keys())]
+            names = list(result.keys())
             batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
         except SQLAlchemyError as error:
             raise SourceError(
@@ -150,14 +151,14 @@ def _as_text(value: Any) -> str | None:
     """Numbers lose a fraction of nought (Oracle's NUMBER comes as a float); bytes are read as UTF-8."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, float | Decimal) and value == value.__trunc__():
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, float | Decimal) and isfinite(value) and value == int(value):
         return str(int(value))
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def _short(error: Exception) -> str:
     """The database's own words, without the statement and its parameters (rule W3)."""
-    own = error.orig if isinstance(error, DatabaseError) and error.orig else error
+    own = getattr(error, "orig", None) or error
     return " ".join(str(own).split())[:300]

@@ -10,10 +10,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from include.groupsync.errors import SettingsError, SourceError
-from include.groupsync.model.frames import TEXT, WHOLE, Schema, arrow_backed
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, arrow_backed, conform
 from include.groupsync.settings import Groupings, Groups, Mappings, Memberships
 from include.groupsync.source.database import SourceDatabase
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _DELIVERY = {"term": TEXT, "module": TEXT, "occurrence": TEXT, "period": TEXT}
 # The schemas of the remote tables as they are handed on; source_row counts from 1 as the table was read.
 REMOTE: dict[str, Schema] = {
@@ -60,32 +62,35 @@ def read_dataset(
     else:
         statement, used = _of_file(name, sql_folder / str(dataset.sql), binds)
     table = database.read(name, statement, used)
-    _check_columns(name, table.column_names, configured)
-    columns = {ours: table.column(theirs.lower()) for ours, theirs in configured.items()}
+    found = _check_columns(name, table.column_names, configured)
+    columns = {ours: table.column(found[ours]) for ours in configured}
     columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
-    frame = arrow_backed(pa.table(columns))
-    return frame.reindex(columns=list(REMOTE[name])).astype(
-        {column: pd.ArrowDtype(dtype) for column, dtype in REMOTE[name].items()}
-    )
+    return conform(arrow_backed(pa.table(columns)), REMOTE[name])
 
 
 def _of_table(database: SourceDatabase, name: str, table: str, configured: Mapping[str, str]) -> sa.Select[Any]:
     schema, _, bare = table.rpartition(".")
-    found = database.columns(name, sa.table(bare, schema=schema or None))
-    _check_columns(name, found, configured)
-    source = sa.table(bare, *(sa.column(theirs) for theirs in configured.values()), schema=schema or None)
+    found = _check_columns(name, database.columns(name, sa.table(bare, schema=schema or None)), configured)
+    source = sa.table(bare, *(sa.column(column) for column in dict.fromkeys(found.values())), schema=schema or None)
     statement = sa.select(*source.columns)
     if "term" in configured:
-        statement = statement.where(source.columns[configured["term"]] == sa.bindparam("term"))
+        statement = statement.where(source.columns[found["term"]] == sa.bindparam("term"))
     return statement
 
 
 def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextClause, dict[str, Any]]:
     try:
-        statement = sa.text(path.read_text(encoding="utf-8").strip().removesuffix(";"))
+        text = path.read_text(encoding="utf-8").strip().removesuffix(";")
     except FileNotFoundError:
         raise SettingsError(f"{name}.sql: there is no file include/sql/{path.name}; write it or name another") from None
-    used = set(re.findall(r"(?<![:\w]):(\w+)", re.sub(r"--.*|'[^']*'", "", statement.text)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{name}.sql: include/sql/{path.name} cannot be read ({type(error).__name__}); write it or name another"
+        ) from None
+    # A colon in a comment or a string is no bind.
+    text = _STRING.sub(lambda found: found[0].replace(":", r"\:"), _COMMENT.sub(" ", text))
+    statement = sa.text(text)
+    used = set(statement._bindparams)
     unknown = used - set(binds)
     if unknown:
         raise SettingsError(
@@ -98,12 +103,15 @@ def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextCl
     return statement.bindparams(*lists), {bind: binds[bind] for bind in used}
 
 
-def _check_columns(name: str, found: list[str], configured: Mapping[str, str]) -> None:
+def _check_columns(name: str, found: list[str], configured: Mapping[str, str]) -> dict[str, str]:
+    """Our column names to the table's, in the table's own case."""
+    by_name = {column.lower(): column for column in found}
+    if len(by_name) != len(found):
+        raise SourceError(f"{name}: two columns have one name ({', '.join(found)}); give them names of their own")
     for ours, theirs in configured.items():
-        if theirs.lower() not in {column.lower() for column in found}:
+        if theirs.lower() not in by_name:
             raise SettingsError(
                 f"{name}.columns.{ours}: the table has no column '{theirs}';"
                 f" it has: {', '.join(found)}. Correct {name}.columns.{ours} in groupsync.yaml."
             )
-    if len(set(found)) != len(found):
-        raise SourceError(f"{name}: two columns have one name ({', '.join(found)}); give them names of their own")
+    return {ours: by_name[theirs.lower()] for ours, theirs in configured.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.scope import DEPARTMENT, SCOPE, Standing, combined, delivery_label
 from include.groupsync.model.term import Term
@@ -18,7 +19,7 @@ def of_term(mappings: pd.DataFrame, term: Term, configured: Mapping[str, str]) -
     keep = pd.Series(True, index=mappings.index)
     for column, values in wanted.items():
         if column in configured:
-            keep &= mappings[column].isin(values) | mappings[column].isna()
+            keep &= mappings[column].isin(values) | _unknown(mappings[column])
     return mappings[keep].reset_index(drop=True)
 
 
@@ -66,19 +67,27 @@ def departments_of(usable: pd.DataFrame) -> pd.DataFrame:
 def in_scope(frame: pd.DataFrame, scope: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """The rows (CLEAN) that a run may use, and those that only protect.
 
-    A row without course stays where some course takes groups from its delivery; a row without module, in
-    a table that carries modules, stays where its course is in scope: sifting sets both aside (rule K6).
+    A row without a course that can be read stays where some course takes groups from its delivery; a row
+    without such a module, in a table that carries modules, stays where its course is in scope: sifting sets
+    both aside (rule K6).
     """
     active = scope[(scope["dataset"] == dataset) & (scope["standing"] == str(Standing.ACTIVE))]
     courses, labels = set(active["course"]), set(active["label"].dropna())
     known = frame["course"].isin(list(courses))
     if not labels:
-        return frame[known | frame["course"].isna()].reset_index(drop=True)
+        return frame[known | _unknown(frame["course"])].reset_index(drop=True)
     pairs = set(zip(active["course"], active["label"], strict=True))
     exact = pd.Series([pair in pairs for pair in zip(frame["course"], frame["label"], strict=True)], index=frame.index)
-    homeless = frame["course"].isna() & (frame["label"].isna() | frame["label"].isin(list(labels)))
-    nameless = known & frame["label"].isna()
+    unlabelled = _unknown(frame["label"])
+    homeless = _unknown(frame["course"]) & (unlabelled | frame["label"].isin(list(labels)))
+    nameless = known & unlabelled
     return frame[exact | homeless | nameless].reset_index(drop=True)
+
+
+def _unknown(column: pd.Series) -> pd.Series:
+    """Absent, or spoilt so that it could be anything."""
+    spoilt = {text for text in column.dropna().unique() if keys.unreadable(text)}
+    return column.isna() | column.isin(list(spoilt))
 
 
 def _standing(row: Mapping[str, str | None]) -> Standing:

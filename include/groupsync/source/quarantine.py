@@ -125,17 +125,20 @@ def _findings(dataset: str, set_aside: pd.DataFrame, reasons: dict[int, list[tup
 
 
 def _protected(dataset: str, set_aside: pd.DataFrame) -> pd.DataFrame:
-    """The keys, or halves of keys, of rows set aside; text that could not be decoded stands for anything."""
+    """The keys, or halves of keys, of rows set aside; text that cannot be read stands for anything.
+
+    A row without any part of a key protects nothing; one whose whole key is spoilt could be any.
+    """
     key = {"memberships": "group", "mappings": "label"}.get(dataset, "idnumber")
     parts = {"course": "course", "key": key} | ({"user": "user"} if dataset == "memberships" else {})
     found = {
         tuple(_known(row[column]) for column in parts.values())
         for row in rows(set_aside[list(dict.fromkeys(parts.values()))])
+        if any(row[column] for column in parts.values())
     }
-    # A row without any part of a key protects nothing.
-    kept = sorted((part for part in found if any(part)), key=repr)
+    kept = sorted(found, key=repr)
     return frame_of(({"dataset": dataset} | dict(zip(parts, part, strict=True)) for part in kept), PROTECTED)
 
 
 def _known(text: str | None) -> str | None:
-    return None if text is None or keys.UNDECODABLE in text else text
+    return None if keys.unreadable(text) else text

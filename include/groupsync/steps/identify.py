@@ -27,6 +27,7 @@ def sides_of(deployment: Deployment, client: MoodleClient) -> list[Side]:
                 databases[conn_id] = source.identity()
     with deployment.state.connect() as link:
         stamp = read_stamp(link)
+    site = site_url(client)  # first: it names the functions that the token lacks
     marker = read_marker(client)
     configured = deployment.settings.environments.get(deployment.environment)
     return compare(
@@ -37,7 +38,7 @@ def sides_of(deployment: Deployment, client: MoodleClient) -> list[Side]:
             stamps=stamps,
             ledger=(stamp.environment, stamp.deployment_id) if stamp else None,
             moodle_connection=deployment.moodle.url,
-            moodle_site=site_url(client),
+            moodle_site=site,
             marker=(marker.environment, marker.deployment_id) if isinstance(marker, Marker) else marker,
         ),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from include.groupsync.errors import ApplyError, GroupsyncError, HeldError
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
@@ -80,11 +82,18 @@ def _trouble(folder: RunFolder) -> tuple[GroupsyncError | None, str]:
             f" {first['reason']}. The report lists all of them."
         ), "failed"
     held = folder.frame("held")
-    if len(held):
-        deletes, courses = int((held["action"] == "delete").sum()), held["course"].nunique()
-        others = f", with {len(held) - deletes} other changes" if len(held) > deletes else ""
-        return HeldError(
-            f"HELD: {deletes} deletes in {courses} courses{others}. Everything else was applied."
-            " See the run's tab 'Sync report' for what is held and which rule held it."
-        ), "held"
-    return None, "applied"
+    return (HeldError(_held_message(folder, held)), "held") if len(held) else (None, "applied")
+
+
+def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:
+    deletes, courses = int((held["action"] == "delete").sum()), held["course"].nunique()
+    others = len(held) - deletes
+    blocking = sorted(
+        {one["rule"] for one in folder.json("verdict")["observations"] if one["tripped"] and one["effect"] == "block"}
+    )
+    return (
+        f"HELD: {deletes} deletes in {courses} courses"
+        + (f", and {others} other changes" if others else "")
+        + ". Everything else was applied. See the run's tab 'Sync report' for what is held and which rule held it."
+        + (f" What {' and '.join(blocking)} stops is never released; it ends when its cause does." if blocking else "")
+    )

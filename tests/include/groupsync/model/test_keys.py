@@ -78,8 +78,9 @@ def test_k3_idnumbers_of_people_match_exactly(field: str) -> None:
 
 @pytest.mark.parametrize("kept", ["\u00a0", "\u3000", "\ufeff", "\u0085", "\f"])
 def test_k3_a_name_is_trimmed_as_moodle_trims_it(kept: str) -> None:
-    """PHP's trim takes its six characters and leaves every other blank where it is."""
-    assert keys.name(f" \t\n\r\0\x0bA{kept} ") == f"A{kept}"
+    """PHP's trim takes its blanks and leaves every other where it is; a NUL stays, to be refused (K4)."""
+    assert keys.name(f" \t\n\r\x0bA{kept} ") == f"A{kept}"
+    assert keys.name(f" A{kept}\0 ") == f"A{kept}\0"
 
 
 @given(st.one_of(DIGITS, st.from_regex(r"[+-]?[0-9]{0,4}\.?[0-9]{0,3}([eE][+-]?[0-9]{1,2})?", fullmatch=True)),

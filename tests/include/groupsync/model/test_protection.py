@@ -72,9 +72,16 @@ def test_k6_group_and_person_without_course_are_protected_in_every_course() -> N
     assert not half.covers("C", ["H"], "ann")
 
 
-def test_k6_a_row_without_any_part_of_a_key_protects_nothing() -> None:
-    """An empty line of a file is no reason to keep everything."""
-    nothing = protection()
+def test_k6_a_row_whose_whole_key_is_spoilt_protects_everything_of_its_table() -> None:
+    """Text that cannot be read could have been any key."""
+    anything = protection()
+    assert anything.covers("C", ["G"], "ann")
+    assert anything.covers_by_half("C", "G")
+
+
+def test_k6_no_bad_row_protects_nothing() -> None:
+    """The usual case."""
+    nothing = Protection()
     assert not nothing.covers("C", ["G"], "ann")
     assert not nothing.covers_by_half("C", "G")
 

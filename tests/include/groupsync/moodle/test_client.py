@@ -140,8 +140,8 @@ ANSWERS: dict[str, tuple[Answer, type[GroupsyncError], type[GroupsyncError], int
     "HTML before JSON": (says(200, AFTER_HTML, "text/html"), OutcomeUnknown, MoodleUnreachable, 1),
     "nothing with status 200": (says(200), OutcomeUnknown, MoodleUnreachable, 1),
     "an answer that breaks off": (breaks_off, OutcomeUnknown, MoodleUnreachable, 1),
-    "no answer": (hangs_up, OutcomeUnknown, MoodleUnreachable, 5),
-    "a reset": (resets, OutcomeUnknown, MoodleUnreachable, 5),
+    "no answer": (hangs_up, OutcomeUnknown, MoodleUnreachable, 2),
+    "a reset": (resets, OutcomeUnknown, MoodleUnreachable, 2),
 }
 
 

@@ -87,8 +87,8 @@ def test_k4_text_that_is_not_utf8_is_read_and_can_be_recognised(tmp_path: Path) 
     source = make(tmp_path / "x.db", "CREATE TABLE t (a); INSERT INTO t VALUES (CAST(x'41ff' AS TEXT)), ('B');")
     with snapshot(source, tmp_path) as database:
         assert database.read("groups", sa.text("SELECT a AS A FROM t"), {}).to_pylist() == [
-            {"a": "A\ufffd"},
-            {"a": "B"},
+            {"A": "A\ufffd"},
+            {"A": "B"},
         ]
 
 
@@ -110,8 +110,8 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     source = make(tmp_path / "x.db", "CREATE TABLE t (COURSE, Name);")
     with snapshot(source, tmp_path) as database:
         found = database.read("groups", sa.text("SELECT * FROM t"), {})
-        assert (found.num_rows, found.column_names) == (0, ["course", "name"])
-        assert database.columns("groups", sa.table("t")) == ["course", "name"]
+        assert (found.num_rows, found.column_names) == (0, ["COURSE", "Name"])
+        assert database.columns("groups", sa.table("t")) == ["COURSE", "Name"]
 
 
 def test_all_tables_of_one_snapshot_belong_together(tmp_path: Path) -> None:

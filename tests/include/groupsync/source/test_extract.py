@@ -80,7 +80,7 @@ def test_a_column_that_is_not_there_is_named_with_its_setting(
         with pytest.raises(SettingsError) as refused:
             read_dataset(database, "groups", one, tmp_path, BINDS)
         assert f"groups.columns.{ours}: the table has no column 'NOSUCH'" in str(refused.value)
-        assert "crs, code, title, term, extra" in str(refused.value)
+        assert "CRS, CODE, TITLE, TERM, EXTRA" in str(refused.value)
 
 
 def test_o3_a_table_that_is_not_there_is_an_error(database: SourceDatabase, tmp_path: Path) -> None:
