@@ -1,9 +1,11 @@
 """Ownership (section O)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from include.groupsync.moodle import reader
 from tests.rules.conftest import MakeWorld
 from tests.rules.pure import POLICY, TERM1, compare, held, ours, said, short, terms_now, want
 from tests.world import World
@@ -104,7 +106,9 @@ def test_o3_a_table_that_is_on_and_is_not_there_fails_before_any_write(world: Wo
     assert (run.state, run.failed_step, run.writes) == ("failed", "extract", 0)
 
 
-def test_o3_a_course_that_could_not_be_read_is_left_out_and_reported(world: World) -> None:
+def test_o3_a_course_that_could_not_be_read_is_left_out_and_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing of it is made, though none of it is seen; the others go on; its members' rows are no errors."""
     world.course("C2", users=["ann"])
     world.map("C2")
@@ -116,8 +120,12 @@ def test_o3_a_course_that_could_not_be_read_is_left_out_and_reported(world: Worl
     for course in ("C1", "C2"):
         world.source.group(course, "G2")
     image = world.moodle.image("C2")
-    world.edit_site("UPDATE mdl_course SET visible = 0 WHERE idnumber = 'C2'")
-    world.edit_site("DELETE FROM mdl_role_capabilities WHERE capability = 'moodle/course:viewhiddencourses'")
+    refusing, read = world.moodle.course_id("C2"), reader._read_course
+
+    def read_or_refuse(client: Any, course_id: int, *more: Any) -> Any:
+        return "errorcoursecontextnotvalid" if course_id == refusing else read(client, course_id, *more)
+
+    monkeypatch.setattr(reader, "_read_course", read_or_refuse)
     run = world.sync()
     assert run.state == "applied", run.error
     assert {change[2] for change in run.changes} == {"C1"}

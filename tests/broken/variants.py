@@ -1,0 +1,343 @@
+"""A deliberately broken engine for each rule: what its tests must notice.
+
+Each variant is one edit of one file below ``include/groupsync``; its old text occurs there exactly once.
+Where groupings and groups share the code, the variant breaks one of the two only, so that each has to have
+tests of its own.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variant:
+    """``old`` is replaced by ``new`` in ``file``; ``breaks`` says what goes wrong then."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    breaks: str
+
+
+# How many rules each section has; tests/broken/test_broken.py checks that none is forgotten.
+SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6}
+RULES = tuple(f"{section}{at}" for section, count in SECTIONS.items() for at in range(1, count + 1))
+
+VARIANTS = (
+    Variant(
+        "K1",
+        "apply/ids.py",
+        "return self.objects.get((kind, course, key), keys.moodle_id_of(key))",
+        "return next((i for (k, _, o), i in self.objects.items() if (k, o) == (kind, key)), keys.moodle_id_of(key))",
+        "An idnumber is looked up without its course: what is meant for one course is done to another.",
+    ),
+    Variant(
+        "K2",
+        "steps/read.py",
+        "everywhere = read_course_keys(client, settings.localcoursefield)",
+        'everywhere = read_course_keys(client, "idnumber")',
+        "Courses are matched by idnumber whatever localcoursefield says.",
+    ),
+    Variant(
+        "K3",
+        "model/keys.py",
+        'return unicodedata.normalize("NFC", text.strip()) or None if text else None',
+        "return text.strip() or None if text else None",
+        "Composed and decomposed spellings are two keys.",
+    ),
+    Variant(
+        "K4",
+        "quality/suites.py",
+        '        _no_longer("idnumber", MAX_IDNUMBER),\n',
+        "",
+        "An idnumber that is too long is sent to Moodle.",
+    ),
+    Variant(
+        "K5",
+        "source/quarantine.py",
+        "conflicting = collapsed.duplicated(subset=columns, keep=False)",
+        'conflicting = collapsed.duplicated(subset=columns, keep="last")',
+        "Of rows with one key and different values the last one wins.",
+    ),
+    Variant(
+        "K6",
+        "source/quarantine.py",
+        "protected=_protected(dataset, set_aside),",
+        "protected=_protected(dataset, set_aside.head(0)),",
+        "A key that only a bad row mentions counts as gone.",
+    ),
+    Variant(
+        "K7",
+        "model/keys.py",
+        "whole = int(plain)",
+        "return idnumber",
+        "007 and 7 are taken for two idnumbers.",
+    ),
+    Variant(
+        "G1",
+        "diff/objects.py",
+        "if managed is None or held.key is None or managed.key != held.key or held.key in listed:",
+        "if managed is None or (managed.key != held.key and self.words.noun == 'Group') or held.key in listed:",
+        "A managed grouping whose idnumber somebody took away is deleted.",
+    ),
+    Variant(
+        "G2",
+        "source/clean.py",
+        'frame["name"] = frame["name"].fillna(frame["idnumber"])',
+        'frame["name"] = frame["name"].fillna("" if dataset == "groupings" else frame["idnumber"])',
+        "A grouping without name gets an empty one, not its idnumber.",
+    ),
+    Variant(
+        "G3",
+        "diff/objects.py",
+        """reason = '{noun} "{name}" was not imported because it belongs to a non-existent course'""",
+        """reason = '{noun} "{name}" was not imported because it belongs to no course'""",
+        "The message is another than the contract's.",
+    ),
+    Variant(
+        "G4",
+        "diff/objects.py",
+        "            name = held.name\n        waits = ",
+        "            name = held.name if self.words.noun == 'Group' else name\n        waits = ",
+        "A rename onto the name of a grouping without idnumber is tried all the same.",
+    ),
+    Variant(
+        "G5",
+        "diff/objects.py",
+        'self._thing(row.key, name, row.description or "")',
+        'self._thing(row.key, name, row.description or "" if self.words.noun == "Group" else "")',
+        "A new grouping has no description.",
+    ),
+    Variant(
+        "G6",
+        "diff/objects.py",
+        "            description = held.description\n        return [",
+        "            description = held.description if self.words.noun == 'Group' else ''\n        return [",
+        "A description whose column is not configured is blanked.",
+    ),
+    Variant(
+        "G7",
+        "diff/objects.py",
+        "elif held.moodle_id in self.course.appropriated:",
+        "elif held.moodle_id in ():",
+        "A grouping that somebody uses for a group of their own is deleted.",
+    ),
+    Variant(
+        "G8",
+        "diff/renames.py",
+        "if not holder.leaves and holder.key not in pending",
+        "if not holder.leaves and not holder.has_idnumber",
+        "A name that something with an idnumber keeps is tried all the same.",
+    ),
+    Variant(
+        "P1",
+        "diff/together.py",
+        'return Held(row[id_column], keys.key(row["idnumber"]), row["name"], row["description"] or "")',
+        'key = keys.key(row["idnumber"]) or (row["name"] if id_column == "group_id" else None)\n'
+        '    return Held(row[id_column], key, row["name"], row["description"] or "")',
+        "A group without idnumber goes by its name, as if that were one.",
+    ),
+    Variant(
+        "P2",
+        "source/clean.py",
+        'if "description" in frame and "description" in columns.configured:',
+        'if "description" in frame and "description" in columns.configured and dataset == "groupings":',
+        "An empty description of a group is not looked at.",
+    ),
+    Variant(
+        "P3",
+        "diff/together.py",
+        "            result.findings += rows_without_course(words, course, own, ambiguous=len(ids) > 1)\n",
+        "            result.findings += rows_without_course(words, course, own, ambiguous=len(ids) > 1)\n"
+        '            if words.noun == "Group" and own:\n'
+        "                break\n",
+        "A course that Moodle does not have stops the courses after it.",
+    ),
+    Variant(
+        "P4",
+        "diff/objects.py",
+        "elif self.policy.adopt_same_name and len(same) == 1 and not same[0].key:",
+        "elif self.policy.adopt_same_name and len(same) == 1 and not same[0].key and self.words.noun != 'Group':",
+        "adopt_same_name does nothing for groups.",
+    ),
+    Variant(
+        "P5",
+        "apply/executor.py",
+        'fields = {"name": after.name, "description": after.description or "", "idnumber": own}',
+        'fields = {"name": after.name, "description": "", "idnumber": own}',
+        "What is created gets no description.",
+    ),
+    Variant(
+        "P6",
+        "diff/objects.py",
+        "name, description = self.names[row.key], row.description\n        if self._kept",
+        "name, description = self.names[row.key], row.description or None\n        if self._kept",
+        "A description that is blank at the source is not blanked.",
+    ),
+    Variant(
+        "P7",
+        "diff/memberships.py",
+        '        & (ours["fate"] == "stays")\n',
+        "",
+        "The members of a group that goes are removed by calls of their own.",
+    ),
+    Variant(
+        "P8",
+        "diff/names.py",
+        "colliding = {idnumber for idnumber, name in wanted.items() if count[name] > 1}",
+        "colliding = {idnumber for idnumber, name in wanted.items() if count[name] > 1} - {min(wanted)}",
+        "The first of the colliding rows keeps the bare name.",
+    ),
+    Variant(
+        "P9",
+        "diff/renames.py",
+        '                ruling.aside[first] = ""\n',
+        "",
+        "In a cycle of names nobody steps aside.",
+    ),
+    Variant(
+        "P10",
+        "diff/rekeys.py",
+        "if overlap is not None and overlap >= OVERLAP:",
+        "if overlap is not None and overlap > OVERLAP:",
+        "Exactly 80 per cent of the members are not enough.",
+    ),
+    Variant(
+        "P11",
+        "breaker/assess.py",
+        'more = {row["at"] for row in candidates if _waits(row, stuck) or _is_inside(row, unmade)}',
+        'more = {row["at"] for row in candidates if _is_inside(row, unmade)}',
+        "What takes the name of something whose delete is held does not wait for it.",
+    ),
+    Variant(
+        "L1",
+        "diff/links.py",
+        'value = {"id": after.moodle_id, "idnumber": after.key, "name": after.name}[field_name]',
+        'value = {"id": after.moodle_id, "idnumber": after.key, "name": after.key}[field_name]',
+        "By name, groupings are matched by idnumber.",
+    ),
+    Variant(
+        "L2",
+        "diff/links.py",
+        "    if ours is None:\n",
+        "    if ours is None or ours.gone:\n",
+        "A link that somebody took out by hand is made again.",
+    ),
+    Variant(
+        "M1",
+        "settings.py",
+        'wanted = self.memberships is not None and self.localgroupfield != "id"',
+        'wanted = self.memberships is not None and self.localgroupfield == "idnumber"',
+        "By name, memberships without course are read all the same.",
+    ),
+    Variant(
+        "M2",
+        "diff/memberships.py",
+        'single = (counted["groups"] == 1) & (counted["people"] == 1)',
+        'single = (counted["groups"] >= 1) & (counted["people"] == 1)',
+        "Of two groups that fit, one is taken.",
+    ),
+    Variant(
+        "M3",
+        "diff/memberships.py",
+        'missing = found[~found["packed"].isin(current) & ~found["packed"].isin(excluded)]',
+        'missing = found[~found["packed"].isin(excluded)]',
+        "Who is a member already is added again, and becomes ours.",
+    ),
+    Variant(
+        "M4",
+        "diff/memberships.py",
+        "changes=_changes(missing[can_join], removable),",
+        "changes=_changes(missing, removable),",
+        "Who is not enrolled is added all the same.",
+    ),
+    Variant(
+        "M5",
+        "diff/memberships.py",
+        '        if not row["there"]:\n            terms = ""\n',
+        '        if not row["there"]:\n            terms = row["terms"]\n',
+        "Who was taken out by hand and put back is ours for ever.",
+    ),
+    Variant(
+        "M6",
+        "diff/memberships.py",
+        "return pins - bans, bans - pins, ",
+        "return pins, bans, ",
+        "Who is both pinned and excluded is excluded.",
+    ),
+    Variant(
+        "O1",
+        "diff/objects.py",
+        "if len(matches) == 1 and row.key not in refused and row.key not in self.set_aside:",
+        "if len(matches) == 1 and matches[0].moodle_id in self.managed and row.key not in self.set_aside:",
+        "What is found under a listed key is not managed.",
+    ),
+    Variant(
+        "O2",
+        "diff/links.py",
+        "            result.changes.append(_link(course.course, None, grouping, group, row))\n"
+        "    elif ours.gone and there:",
+        "            result.changes.append(_link(course.course, None, grouping, group, row))\n"
+        "        else:\n"
+        '            found = ManagedLink(*pair, row.label, "", False)\n'
+        "            result.observed.append(_ledger_row(course, found, policy.term))\n"
+        "    elif ours.gone and there:",
+        "Links that are found become ours: after a lost ledger a run takes out what others made.",
+    ),
+    Variant(
+        "O3",
+        "diff/together.py",
+        "        elif ids[0] not in unread:\n",
+        "        else:\n",
+        "A course that could not be read counts as empty.",
+    ),
+    Variant(
+        "O4",
+        "diff/objects.py",
+        'if not edited or self.policy.on_local_edit != "keep":',
+        "if not edited:",
+        "What was edited in Moodle stays, whatever on_local_edit says.",
+    ),
+    Variant(
+        "C1",
+        "source/mappings.py",
+        "return frame[exact | homeless | nameless].reset_index(drop=True)",
+        "return frame[known | homeless | nameless].reset_index(drop=True)",
+        "Rows of a module that is not active are used.",
+    ),
+    Variant(
+        "C2",
+        "source/mappings.py",
+        'return Standing.ACTIVE if row["status"] == "active" and row["import_groups"] == "yes" else Standing.FROZEN',
+        'return Standing.ACTIVE if row["status"] == "active" else Standing.WITHDRAWN',
+        "An inactive mapping withdraws what it should freeze.",
+    ),
+    Variant(
+        "C3",
+        "model/scope.py",
+        "return Standing.WITHDRAWN if found == {Standing.WITHDRAWN} else Standing.FROZEN",
+        "return Standing.WITHDRAWN if Standing.WITHDRAWN in found else Standing.FROZEN",
+        "One withdrawn mapping beside an inactive one withdraws the course.",
+    ),
+    Variant(
+        "C4",
+        "model/scope.py",
+        "return self.standings.get((course, label if self.carries_module else None), Standing.FROZEN)",
+        "return self.standings.get((course, label if self.carries_module else None), Standing.WITHDRAWN)",
+        "What has left the mappings counts as withdrawn.",
+    ),
+    Variant(
+        "C5",
+        "model/ledger.py",
+        "return term in claims and not (others if open_terms is None else others & open_terms)",
+        "return term in claims",
+        "What one term has dropped is deleted though another open one lists it.",
+    ),
+    Variant(
+        "C6",
+        "source/mappings.py",
+        "            for course in sorted(courses)\n",
+        "            for course in sorted(named[dataset])\n",
+        "A course is in scope for the tables that name it only.",
+    ),
+)
