@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.broken.__main__ import ROOT, put_in, functions_naming
+from tests.broken.__main__ import ROOT, functions_naming, put_in
 from tests.broken.variants import RULES, VARIANTS, Variant
 
 

@@ -9,6 +9,15 @@ import pytest
 
 from tests.world import NO_BREAKER, World
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a world take seconds, those on functions alone milliseconds: `make test-fast` has the latter."""
+    for item in items:
+        if item.path.parent == HERE and "make_world" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
 
 class MakeWorld(Protocol):
     """Makes a world with course C1 (ann, bob, cid; mapped) and the breaker out of the way; one for each test."""
