@@ -92,5 +92,5 @@ def check_untouched(then: Site, now: Site, line: Line, world: World, university:
         touched |= {owners["grouping"].get(number, "") for number in call.values("groupingid", "groupingids")}
         if call.function.startswith("core_group_update_"):
             kind = call.function.removeprefix("core_group_update_").removesuffix("s")
-            touched |= {owners[kind][number] for number in call.values("id")}
+            touched |= {owners[kind].get(number, "") for number in call.values("id")}
         assert not touched & frozen, f"{call.function} for a frozen course: {call.form}"

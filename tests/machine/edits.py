@@ -16,7 +16,7 @@ COURSES = ("C1", "C2")
 KEYS = {"grouping": ("GR1", "GR2"), "group": ("G1", "G2", "G3", "G4")}
 NAMES = ("A", "B", "C", "D")
 USERS = ("u1", "u2", "u3", "u4", "u5")
-MAPPINGS = ("active", "inactive", "off", "withdrawn", "nonsense", "gone")
+MAPPINGS = ("active", "active", "inactive", "off", "withdrawn", "nonsense", "gone")
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Edit:
         return several[(self.first if number is None else number) % len(several)]
 
 
-def edits(verbs: Sequence[str]) -> st.SearchStrategy[list[Edit]]:
-    """One to four edits by these verbs."""
+def edits(verbs: Sequence[str], at_least: int = 1) -> st.SearchStrategy[list[Edit]]:
+    """Some edits by these verbs."""
     one = st.builds(
         Edit,
         verb=st.sampled_from(verbs),
         course=st.sampled_from(COURSES),
         kind=st.sampled_from(("group", "grouping")),
-        first=st.integers(0, 5),
-        second=st.integers(0, 5),
+        first=st.integers(0, 11),
+        second=st.integers(0, 11),
         name=st.sampled_from(NAMES),
     )
-    return st.lists(one, min_size=1, max_size=4)
+    return st.lists(one, min_size=at_least, max_size=at_least + 4)
 
 
 class AtTheSource:
