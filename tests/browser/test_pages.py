@@ -61,7 +61,7 @@ def test_w1_a_page_opens_and_loads_nothing_from_outside(folder: Path, tmp_path: 
 def test_w1_the_report_says_what_was_done_and_what_was_set_aside(folder: Path, tmp_path: Path) -> None:
     """A delete stands in the list of deletes, a bad row with its reason and next step."""
     document = opened(folder / "report.html", tmp_path)
-    assert "1 changes applied" in document
+    assert "1 change applied" in document
     assert "Deletes in the plan" in document
     assert "Gone" in document
     assert "Moodle would change this name" in document

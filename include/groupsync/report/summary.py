@@ -68,7 +68,7 @@ def headline(document: Mapping[str, Any]) -> str:
         return f"failed at {failed[0]}"
     held = (document["plan"] or {}).get("held", {}).get("changes", 0)
     done = sum(actions.get("done", 0) for actions in document["applied"].values())
-    word = f"{done} changes applied" if done else "nothing to do"
+    word = f"{done} change{'' if done == 1 else 's'} applied" if done else "nothing to do"
     return f"{word}, {held} held" if held else word
 
 

@@ -9,6 +9,7 @@ from include.groupsync.model.frames import conform
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.scope import Standing
 from include.groupsync.model.snapshot import USERS
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import find_users, read_course_keys, read_snapshot
@@ -48,7 +49,7 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     managed = _save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
     scope = scope_of_rows(cleaned, settings, run.term(deployment))
-    wanted = frozenset(scope["course"].dropna())
+    wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
     everywhere = read_course_keys(client, settings.localcoursefield)
     courses = everywhere[everywhere["course"].isin(list(wanted))].reset_index(drop=True)
     known = managed["objects"]
