@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from include.groupsync.diff.objects import GROUPINGS
+from include.groupsync.diff.objects import GROUPINGS, GROUPS, rows_without_course
 from include.groupsync.model.scope import Standing
 from tests.rules.conftest import MakeWorld
 from tests.rules.pure import POLICY, TERM1, TERM2, applied, compare, held, ours, said, short, terms_now, want
@@ -77,6 +77,25 @@ def test_g3_rows_of_a_course_that_is_not_there_are_warned_of(world: World) -> No
     ]
     assert {(f["rule"], f["course"]) for f in run.findings} == {("G3", "GONE")}
     assert set(world.moodle.groupings("C1")) == {"S1"}
+
+
+def test_g3_each_kind_and_each_reason_has_its_words() -> None:
+    """A course that is not there, and one that is there twice (K3)."""
+    row = want("S1", "Seminars", row=7)
+    (absent,) = rows_without_course(GROUPINGS, "C9", [row], ambiguous=False)
+    assert (absent.severity, absent.rule, absent.course, absent.key, absent.source_row) == (
+        "warning",
+        "G3",
+        "C9",
+        "S1",
+        7,
+    )
+    assert absent.reason == 'Grouping "Seminars" was not imported because it belongs to a non-existent course'
+    (twice,) = rows_without_course(GROUPS, "C9", [row], ambiguous=True)
+    assert (twice.rule, twice.reason) == (
+        "K3",
+        'Group "Seminars" was not imported because its course key fits two courses of Moodle',
+    )
 
 
 def test_g4_a_name_that_a_grouping_without_idnumber_has_is_warned_of() -> None:
