@@ -106,7 +106,7 @@ def test_k3_keys_match_after_trimming_and_composing_on_both_sides(world: World) 
 
 
 def test_k3_a_key_that_fits_two_fits_none(world: World) -> None:
-    """Two courses of one key after trimming: reported; two groups of a course: the row is quarantined."""
+    """Two courses of one key after trimming: reported, and the other rows go on."""
     world.course("C2")
     world.course(" C2")
     world.map("C2")
@@ -117,6 +117,10 @@ def test_k3_a_key_that_fits_two_fits_none(world: World) -> None:
     assert [(f["rule"], f["severity"], f["reason"]) for f in run.findings] == [
         ("K3", "warning", 'Group "Lab" was not imported because its course key fits two courses of Moodle')
     ]
+
+
+def test_k3_a_group_whose_key_two_have_in_moodle_is_left_alone() -> None:
+    """The row is quarantined, the others go on, and neither of the two is edited or deleted."""
     twice = [held(7, "G1", "one"), held(8, "G1", "two")]
     found = compare([want("G1", "new"), want("G2")], twice, [ours(twice[0])])
     assert said(found) == [("quarantined", "K3", "G1", "two objects of the course have this idnumber in Moodle")]
