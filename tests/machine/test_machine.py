@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 LONG = os.environ.get("MACHINE") == "long"
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "400" if LONG else "0"))
 SOURCE, HAND = edits(AtTheSource.VERBS, at_least=3), edits(ByHandInMoodle.VERBS)
+STOPS = {"killed before apply": "circuit_breaker", "killed after apply": "apply"}
 EVERY = (*COURSES, "C3")  # C3 never changes: nothing that happens elsewhere may show there
 OPEN = {"breaker": {**NO_BREAKER["breaker"], "rekey": None, "empty": False}}
 # What is held is held by very little here.
@@ -141,21 +142,22 @@ class Machine(RuleBasedStateMachine):
         source=SOURCE,
         hand=HAND,
         at=st.sampled_from((0, 1, 2, 3, 5)),
-        fault=st.sampled_from(FAULTS),
+        fault=st.sampled_from((*FAULTS, *STOPS)),
         later=st.integers(0, 3),
         heal=st.booleans(),
     )
     def sync_over_a_bad_line(
         self, source: list[Edit], hand: list[Edit], at: int, fault: str, later: int, heal: bool
     ) -> None:
-        """Two faults where ``later`` says so; with ``heal`` the next run ends where this one should have."""
-        self._edit(source, hand)
-        self._disturbed({at: fault} | ({at + later: "dropped after"} if later else {}), None, heal)
+        """Two faults where ``later`` says so, or killed between two steps.
 
-    @rule(until=st.sampled_from(("read_moodle", "circuit_breaker", "apply")))
-    def abandon_a_run(self, until: str) -> None:
-        """Killed between two steps; what was never applied is forgotten."""
-        self._disturbed({}, until, heal=False)
+        With ``heal`` the next run ends where this one should have.
+        """
+        self._edit(source, hand)
+        if fault in STOPS:
+            self._disturbed({}, STOPS[fault], heal)
+            return
+        self._disturbed({at: fault} | ({at + later: "dropped after"} if later else {}), None, heal)
 
     @rule(source=SOURCE, some=HAND)
     def sync_while_somebody_works_in_moodle(self, source: list[Edit], some: list[Edit]) -> None:
