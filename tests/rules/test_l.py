@@ -165,3 +165,20 @@ def test_l2_hands_are_respected_over_many_runs(world: World) -> None:
     world.source.update("remote_groups", {"idnumber": "G1"}, grouping="S1")
     world.sync()
     assert world.moodle.groups("C1")["G1"].groupings == {"S1", "S2"}, "S2 was put back by hand: theirs"
+
+
+def test_l2_one_rows_trouble_stops_no_other() -> None:
+    """A group that is not made, a grouping that is not there, a grouping that goes: the rows after them go on."""
+    rows = [want("G0", grouping="S1"), want("G1", grouping="S9"), want("G2", grouping="S1")]
+    groupings = [After("S0", 5, "Gone", Fate.DELETED), S1]
+    here = {"present": lambda _: False, "grouping_present": lambda _: False, "standing": lambda _: Standing.ACTIVE}
+    groups = [G1, After("G2", 12, "Hall", Fate.STAYS)]
+    found = diff_links(CourseLinks("C1", 1, rows, groupings, groups, frozenset(), [], **here), "idnumber", POLICY)
+    assert [(c.thing.grouping, c.thing.group) for c in found.changes] == [("S1", "G2")]
+
+
+@pytest.mark.parametrize("other", ["2025-26-T3", "2026-27-T2"])
+def test_l2_a_link_that_is_listed_is_claimed_by_this_term_too(other: str) -> None:
+    """Whichever term made it (C5)."""
+    found = link("S1", there=[IN_S1], base=[ours(IN_S1, terms=other)])
+    assert (moves(found), learnt(found)) == (set(), {1: (" ".join(sorted([other, TERM1])), False)})
