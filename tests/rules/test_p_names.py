@@ -182,7 +182,7 @@ def test_p10_the_best_evidence_makes_the_pair() -> None:
     by_members = compare([want("N", "x"), want("M", "y")], [a, b], managed, overlap={(7, "N"): 0.8, (8, "N"): 0.9})
     assert _pairs(by_members) == {("B", "N")}
     number = held(9, "10", "Lab")
-    both = compare([want("1e1", "x"), want("N", "Lab")], [number], [ours(number)])
+    both = compare([want("1e1", "x"), want("1N", "Lab")], [number], [ours(number)])
     assert _pairs(both) == {("10", "1e1")}
 
 
