@@ -1,7 +1,7 @@
 """Sends a plan to Moodle in order, batch by batch, each intent on disk before its call (rules A1 to A3, J1)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby, islice
 from typing import Any
 
@@ -12,7 +12,7 @@ from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import Now
+from include.groupsync.model.snapshot import Now, Use
 from include.groupsync.model.things import Group, Grouping
 
 # Form fields that one item of a call takes, by kind and action.
@@ -146,6 +146,9 @@ class Executor:
         grouping_ids = sorted({i.grouping_id for i in intents if i.grouping_id is not None})
         groups = self.reader.groups_now(group_ids) if group_ids else {}
         groupings = self.reader.groupings_now(grouping_ids) if grouping_ids else {}
+        # A batch is one course's, and of one kind.
+        takes_objects = isinstance(intents[0].change.before, Grouping | Group) if intents else False
+        uses = self.reader.uses_in(intents[0].course_id) if takes_objects else []
         kept = []
         for intent in intents:
             sides = [
@@ -156,7 +159,7 @@ class Executor:
             if reason:
                 record(Result(intent.change, Outcome.SKIPPED, reason))
             else:
-                kept.append(replace(intent, image=self._image(intent, groups, groupings)))
+                kept.append(replace(intent, image=self._image(intent, groups, groupings, uses)))
         return kept
 
     def _changed(self, intent: Intent, kind: Kind, moodle_id: int | None, now: dict[int, Now]) -> str | None:
@@ -176,16 +179,23 @@ class Executor:
                 return "the group has more members now"
         return None
 
-    def _image(self, intent: Intent, groups: dict[int, Now], groupings: dict[int, Now]) -> dict[str, Any] | None:
-        """Everything that a delete takes away: fields, members and links (rule J1)."""
-        before = intent.change.before
+    def _image(
+        self, intent: Intent, groups: dict[int, Now], groupings: dict[int, Now], uses: list[Use]
+    ) -> dict[str, Any] | None:
+        """Everything that a delete takes away: fields, members and links; and which activities use it (rule J1)."""
+        before, own = intent.change.before, (str(intent.change.kind), intent.grouping_id or intent.group_id)
+        used = [asdict(use) for use in uses if (use.kind, use.moodle_id) == own]
         if isinstance(before, Group) and intent.group_id is not None:
             now = groups[intent.group_id]
             members = [{"user_id": u, "user": self.user_keys.get(u)} for u in now.holds]
-            return _fields(now) | {"members": members, "groupings": self.groupings_of.get(intent.group_id, [])}
+            return _fields(now) | {
+                "members": members,
+                "groupings": self.groupings_of.get(intent.group_id, []),
+                "used_by": used,
+            }
         if isinstance(before, Grouping) and intent.grouping_id is not None:
             now = groupings[intent.grouping_id]
-            return _fields(now) | {"groups": list(now.holds)}
+            return _fields(now) | {"groups": list(now.holds), "used_by": used}
         return None
 
     def _send(self, kind: Kind, action: Action, pending: list[tuple[int, Intent]]) -> Iterator[Settled]:

@@ -64,6 +64,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Use:
+    """An activity that refers to a grouping or group; ``how`` is ``restriction`` or ``activity grouping``.
+
+    Deleting the object leaves such an activity closed to all, or open to all: what web services show of it.
+    """
+
+    kind: str
+    moodle_id: int
+    cmid: int
+    activity: str
+    module: str
+    how: str
+
+
+@dataclass(frozen=True)
 class Now:
     """An object as Moodle's database has it at this moment; ``holds`` are a group's members or a
     grouping's groups, by id."""

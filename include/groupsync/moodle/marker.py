@@ -11,6 +11,8 @@ FUNCTIONS = (
     "core_webservice_get_site_info",
     "core_course_get_courses",
     "core_course_get_courses_by_field",
+    "core_course_get_contents",
+    "core_course_get_course_module",
     "core_user_get_users_by_field",
     "core_enrol_get_enrolled_users",
     "core_group_get_course_groups",

@@ -4,7 +4,8 @@
 unwritten names after a refused update; ``get_groups``, ``get_groupings`` and ``get_group_members`` do not.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import pandas as pd
 from include.groupsync.errors import MoodleRefused, SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of
-from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Now, Snapshot
+from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Now, Snapshot, Use
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import CONTROL_COURSE
 
@@ -276,6 +277,25 @@ class ObjectsNow:
         found = self._ask("core_group_get_groupings", "groupingids", ids, RAW | {"returngroups": 1})
         return {g["id"]: _now(g, tuple(sorted(x["id"] for x in g.get("groups", ())))) for g in found}
 
+    def uses_in(self, course_id: int) -> list[Use]:
+        """The activities of a course that a group or grouping restricts, or whose grouping it is (rule J1).
+
+        The contents tell the restrictions; a grouping only counts where an activity works in groups, and only
+        the activity itself names it.
+        """
+        option = {"name": "excludecontents", "value": 1}
+        sections = self._client.read("core_course_get_contents", {"courseid": course_id, "options": [option]})
+        found: list[Use] = []
+        for module in (module for section in sections for module in section["modules"]):
+            named = {"cmid": module["id"], "activity": module["name"], "module": module["modname"]}
+            for kind, moodle_id in _restrictions(json.loads(module.get("availability") or "{}")):
+                found.append(Use(kind, moodle_id, how="restriction", **named))
+            if module.get("groupmode"):
+                answer = self._client.read("core_course_get_course_module", {"cmid": module["id"]})
+                if grouping_id := answer["cm"].get("groupingid"):
+                    found.append(Use("grouping", grouping_id, how="activity grouping", **named))
+        return found
+
     def _ask(
         self, function: str, argument: str, ids: Sequence[int], options: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
@@ -293,6 +313,14 @@ class ObjectsNow:
                 failed,
             )
         ]
+
+
+def _restrictions(tree: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The groups and groupings in an activity's restriction, however deep its conditions are nested."""
+    if tree.get("type") in ("group", "grouping") and tree.get("id"):
+        yield tree["type"], int(tree["id"])
+    for inner in tree.get("c", ()):
+        yield from _restrictions(inner)
 
 
 def _now(found: Mapping[str, Any], holds: tuple[int, ...]) -> Now:
