@@ -84,8 +84,10 @@ def _do(site: Site, entry: Mapping[str, Any], now: Site, names: Mapping[int, str
     if action == "create":
         ident = ident or _found(now, entry)
         assert ident not in things, entry
-        things[ident] = Thing(entry["course"], entry["after"][kind], entry["after"]["name"])
-    elif exact or action == "delete":
+        after = entry["after"]
+        things[ident] = Thing(entry["course"], after[kind], after["name"], after["description"] or "")
+        return
+    if exact or action == "delete":
         _check_before(site, entry, things[ident], names, exact)
     if action == "delete":
         site.remove(kind, ident)

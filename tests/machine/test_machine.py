@@ -253,9 +253,9 @@ class Held(Machine):
 
 
 def test_a_quiet_run_brings_everything_in_line(tmp_path: Path) -> None:
-    explore(Machine, tmp_path, OPEN, examples=12, steps=12)
+    explore(Machine, tmp_path, OPEN, examples=9, steps=12)
 
 
 @pytest.mark.parametrize("limits", [{}, TIGHT], ids=["default limits", "tight limits"])
 def test_what_is_held_stays_as_it_is(tmp_path: Path, limits: dict[str, Any]) -> None:
-    explore(Held, tmp_path, limits, examples=4, steps=10)
+    explore(Held, tmp_path, limits, examples=3, steps=10)
