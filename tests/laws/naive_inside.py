@@ -1,0 +1,164 @@
+"""The rules once more: which groups are in which groupings (section L), and who is in which group (section M)."""
+
+from collections import defaultdict
+from typing import Any
+
+from include.groupsync.model import keys
+from tests.laws.naive import Naive, One, Scope, Table, may_delete
+from tests.laws.university import University
+
+Found = dict[tuple[str, int], list[One]]
+
+
+def links_of_course(
+    university: University,
+    naive: Naive,
+    tables: dict[str, Table],
+    scope: Scope,
+    here: tuple[str, int],
+    found: Found,
+) -> None:
+    """Section L for one course."""
+    course, course_id = here
+    state, options = naive.state, university.options
+    for group in found["groups", course_id]:
+        if group.at is None or group.after is None or group.pending:
+            continue
+        row = group.row if usable(naive, group, "groups") else None
+        if row is None and (not group.key or tables["groups"].covers(course, {group.key})):
+            continue
+        own = {a: base for (a, b), base in university.ledger.links.items() if b == group.at}
+        target = None
+        if row is not None and row["grouping"]:
+            matches = groupings_of(university, naive, course_id, row["grouping"], found)
+            if len(matches) != 1:
+                naive.findings.add(("groups", "L1", row["source_row"]))
+                continue
+            target = matches[0]
+            if target < 0:  # half of a likely re-key: nothing moves before a person has decided
+                continue
+            if target not in own and (target, group.at) not in university.moodle.links:
+                state.links.add((target, group.at))
+        for grouping_id, base in own.items():
+            if grouping_id == target or (grouping_id, group.at) not in university.moodle.links or base["gone"]:
+                continue
+            grouping = next((o for o in found.get(("groupings", course_id), ()) if o.at == grouping_id), None)
+            half = grouping and grouping.key and "groupings" in tables
+            if half and tables["groupings"].covers_by_half(course, grouping.key):  # type: ignore[union-attr,arg-type]
+                continue
+            if grouping and grouping.pending:
+                continue
+            if may_delete(base["terms"]) and scope.standing(course, base["module"]) != "frozen":
+                state.links.discard((grouping_id, group.at))
+    del options
+
+
+def usable(naive: Naive, one: One, dataset: str) -> bool:
+    """Whether the row was not quarantined on the way (rules G8, K7, P8); G4's warning lets the rest go on."""
+    if one.row is None:
+        return False
+    return not any((dataset, rule, one.row["source_row"]) in naive.findings for rule in ("K3", "K7", "P8", "P11", "G8"))
+
+
+def groupings_of(university: University, naive: Naive, course_id: int, value: str, found: Found) -> list[int]:
+    """The groupings that a group's row may mean; -1 for one that waits for a decision on a likely re-key."""
+    field_name = university.options.groupingfield
+    matches = []
+    ones = found.get(("groupings", course_id))
+    if ones is None:
+        here = {at: one for at, one in university.moodle.groupings.items() if one.course_id == course_id}
+        ones = [One(at, keys.key(one.idnumber), one, one) for at, one in here.items()]
+    for one in ones:
+        if one.now is None and one.after is None:
+            continue
+        if one.after is None and not one.pending:
+            continue
+        after = one.after or one.now
+        assert after is not None
+        texts = {"id": str(one.at) if one.now else None, "idnumber": one.key, "name": after.name}
+        if texts[field_name] == value:
+            matches.append(one.at or -1)
+    return matches
+
+
+def memberships(
+    university: University,
+    naive: Naive,
+    tables: dict[str, Table],
+    scope: Scope,
+    read: dict[int, str],
+    gone: set[int],
+    found: Found,
+) -> None:
+    """Section M for all courses."""
+    state, options, table = naive.state, university.options, tables["memberships"]
+    people: dict[str, list[int]] = defaultdict(list)
+    for at, text in university.moodle.users.items():
+        people[keys.user_key(text, options.userfield) or ""].append(at)
+    spoilt = set(table.protected)
+    listed: set[tuple[int, int]] = set()
+    pins, excluded = exceptions(university, read, people, state)
+    groups = {
+        at: one
+        for at, one in state.groups.items()
+        if one.course_id in read and one.course_id not in university.unread and scope.any_delivery(read[one.course_id])
+    }
+    for row in table.usable:
+        ids = [at for at, course in read.items() if course == row["course"]]
+        if row["course"] and (not ids or ids[0] in university.unread):
+            if not ids:
+                naive.findings.add(("memberships", "M2", row["source_row"]))
+            continue
+        matches = [at for at, one in groups.items() if at not in gone and matches_row(options.groupfield, at, one, row, read)]
+        users = people.get(row["user"], [])
+        if not row["course"] and options.groupfield == "id" and is_elsewhere(university, row["group"], groups):
+            continue  # the group of a course that was not read, or is none of this run's: nothing is known of it
+        if len(matches) != 1 or len(users) != 1:
+            naive.findings.add(("memberships", "M2", row["source_row"]))
+            spoilt.add((row["course"], row["group"], row["user"]))
+            continue
+        group_id, user_id = matches[0], users[0]
+        listed.add((group_id, user_id))
+        if (group_id, user_id) in excluded or (group_id, user_id) in state.members:
+            continue
+        if (groups[group_id].course_id, user_id) in university.moodle.enrolled:
+            state.members.add((group_id, user_id))
+    for (group_id, user_id), base in university.ledger.memberships.items():
+        if (group_id, user_id) not in university.moodle.members or group_id in gone or group_id not in groups:
+            continue
+        one, pair = groups[group_id], (group_id, user_id)
+        course = read[one.course_id]
+        if (pair in listed and pair not in excluded) or pair in pins or (pair in excluded and pair in pins):
+            continue
+        names = {str(group_id), keys.key(one.idnumber), one.name}
+        texts = {base["user"], keys.user_key(university.moodle.users[user_id], options.userfield)}
+        kept = any(Table([], spoilt).covers(course, names, text) for text in texts)
+        half = "groups" in tables and tables["groups"].covers_by_half(course, keys.key(one.idnumber) or "#")
+        stands = scope.standing(course, base["module"]) != "frozen"
+        if stands and not kept and not half and may_delete(base["terms"]):
+            state.members.discard(pair)
+
+
+def matches_row(field_name: str, at: int, one: Any, row: Any, read: dict[int, str]) -> bool:
+    """Rule M1: how a membership row names its group."""
+    if row["course"] and read[one.course_id] != row["course"]:
+        return False
+    texts = {"id": str(at) if at < 1000 else None, "idnumber": keys.key(one.idnumber), "name": one.name}
+    return texts[field_name] == row["group"]
+
+
+def is_elsewhere(university: University, group: str, groups: dict[int, Any]) -> bool:
+    """Whether Moodle has the group in a course that this run does not look at."""
+    return group in {str(at) for at in university.moodle.groups if at not in groups}
+
+
+def exceptions(
+    university: University, read: dict[int, str], people: dict[str, list[int]], state: Any
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """Rule M6: pairs of group and person that are pinned, and that are excluded; both means neither is done."""
+    found: dict[str, set[tuple[int, int]]] = {"pin": set(), "exclude": set()}
+    for row in university.exceptions:
+        for at, one in state.groups.items():
+            if read.get(one.course_id) == row["course"] and keys.key(one.idnumber) == row["group"]:
+                found[row["what"]] |= {(at, user) for user in people.get(row["user"], ())}
+    return found["pin"], found["exclude"] - found["pin"]
