@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast check lock venv parts
+.PHONY: help demo stop clean test test-fast rules check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,10 +30,13 @@ clean: stop  ## stop, and remove all that was made here, the virtual environment
 
 test: check parts $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 test-fast: $(READY)  ## the tests that need no Airflow, no browser and no whole run
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(PYTEST_ARGS)
+
+rules: $(READY)  ## show that the tests of every rule notice when it is broken (long)
+	$(BIN)/python -m tests.broken
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .

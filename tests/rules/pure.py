@@ -142,7 +142,7 @@ class Members:
             {
                 "course": "C1", "course_id": 1, "group_id": self.group_id(key), "group": key,
                 "match": (self.matches or {}).get(key, key), "fate": (self.fates or {}).get(key, "stays"),
-                "half_protected": self.protection.covers_by_half("C1", key),
+                "keeps_members": self.protection.covers_by_half("C1", key),
             }
             for key in self.groups
         ]  # fmt: skip

@@ -18,7 +18,9 @@ from include.groupsync.model.scope import Scope, Standing
 
 # The groups of all courses that were read, as they will be after this plan.  ``match`` is the value that
 # membership rows name the group by; a group that is to be created has no id; one that is to be deleted
-# cannot be joined.  What half a key protects keeps its members (rule K6).
+# cannot be joined.  ``keeps_members``: nobody is
+# removed from a group that half a key protects (rule K6), or whose idnumber somebody changed in Moodle: its rows
+# no longer find it, and that is nobody's leaving.
 GROUP_AFTER = {
     "course": TEXT,
     "course_id": WHOLE,
@@ -26,7 +28,7 @@ GROUP_AFTER = {
     "group": TEXT,
     "match": TEXT,
     "fate": TEXT,
-    "half_protected": FLAG,
+    "keeps_members": FLAG,
 }
 _USER_BITS = 32
 
@@ -122,7 +124,7 @@ def _ours(
     """Our memberships of groups that were read, with how each stands now."""
     existing = groups.dropna(subset=["group_id"])
     ours = managed.merge(
-        existing[["group_id", "code", "course", "group", "match", "fate", "half_protected"]], on="group_id"
+        existing[["group_id", "code", "course", "group", "match", "fate", "keeps_members"]], on="group_id"
     )
     ours["packed"] = _pack(ours["code"], ours["user_id"])
     ours["there"] = ours["packed"].isin(current)
@@ -166,7 +168,7 @@ def _removals(
         & ~ours["listed"]
         & ~ours["frozen"]
         & (ours["fate"] == "stays")
-        & ~ours["half_protected"]
+        & ~ours["keeps_members"]
         & ~ours["packed"].isin(protected)
     ]
     keep = [

@@ -189,8 +189,16 @@ def objects_as_they_are(snapshot: Snapshot, kind: Kind) -> pd.DataFrame:
     )
 
 
-def groups_to_join(after: pd.DataFrame, field_name: str, protection: Protection) -> pd.DataFrame:
-    """GROUP_AFTER: the groups after this plan, by the value that membership rows name them by (rule M1)."""
+def groups_to_join(
+    after: pd.DataFrame, field_name: str, protection: Protection, managed: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """GROUP_AFTER: the groups after this plan, by the value that membership rows name them by (rule M1).
+
+    ``managed`` are the ledger's objects (MANAGED_OBJECTS).
+    """
+    known = frame_of([], MANAGED_OBJECTS) if managed is None else managed
+    groups = known[known["kind"] == str(Kind.GROUP)]
+    ours = dict(zip(groups["moodle_id"], groups["idnumber"], strict=True))
     found = []
     for row in rows(after):
         plain = keys.moodle_id_of(row["key"]) is None
@@ -203,7 +211,8 @@ def groups_to_join(after: pd.DataFrame, field_name: str, protection: Protection)
                 "group": row["key"],
                 "match": match[field_name],
                 "fate": row["fate"],
-                "half_protected": protection.covers_by_half(row["course"], row["key"]),
+                "keeps_members": protection.covers_by_half(row["course"], row["key"])
+                or ours.get(row["moodle_id"], row["key"]) != row["key"],
             }
         )
     return frame_of(found, GROUP_AFTER)

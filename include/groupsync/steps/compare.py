@@ -70,7 +70,8 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
         return _save(folder, "memberships", _unchanged(frame_of([], AFTER)), "memberships")
     inputs = _inputs(deployment, run, folder, "memberships")
     snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
-    groups = groups_to_join(folder.frame("after/groups"), field_name, _protection(folder, "groups"))
+    after, half = folder.frame("after/groups"), _protection(folder, "groups")
+    groups = groups_to_join(after, field_name, half, inputs.managed)
     unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
     found = diff_all_memberships(
         MembershipSides(
