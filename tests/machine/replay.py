@@ -93,8 +93,11 @@ def _do(site: Site, entry: Mapping[str, Any], now: Site, names: Mapping[int, str
         site.remove(kind, ident)
         return
     thing, after = things[ident], entry["after"]
-    thing.name, thing.description = after["name"], after["description"] or ""
-    if after[kind] != entry["before"][kind]:  # else it is not sent, and stays as a hand may have left it
+    # What is not sent stays as a hand may have left it.
+    thing.name = after["name"]
+    if kind == "grouping" or after["description"] != entry["before"]["description"]:
+        thing.description = after["description"] or ""
+    if after[kind] != entry["before"][kind]:
         thing.key = after[kind]
 
 
