@@ -28,10 +28,10 @@ from include.groupsync.source.clean import clean
 from include.groupsync.source.extract import REMOTE
 from include.groupsync.source.mappings import in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
-from tests.laws.overlap import overlaps
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_named, scope_of_rows
 from tests.laws.ledgerbook import LedgerBook
 from tests.laws.moodle import MemoryMoodle
+from tests.laws.overlap import overlaps
 from tests.laws.rowchecks import refusals
 from tests.laws.university import LATER_TERMS, OPEN_TERMS, TERM, Options, University
 
@@ -252,4 +252,3 @@ def apply(university: University, planned: Planned, part: Plan, batch: int = 100
 def _together(frames: list[pd.DataFrame], schema: Any) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frame_of([], schema)
-

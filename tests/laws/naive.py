@@ -78,7 +78,7 @@ def label(row: Row, delivery: tuple[str, ...]) -> str | None:
     return " ".join(row[c] or "-" for c in delivery) if delivery and row["module"] else None
 
 
-def sift(dataset: str, table: list[Row], options: Options, naive: Naive) -> Table:
+def sift(dataset: str, table: list[Row], options: Options, naive: Naive) -> Table:  # noqa: C901, PLR0912
     """Rules K4 to K7: which rows are used, and what the others protect."""
     reasons: dict[int, set[str]] = {}
     for row in table:
@@ -198,7 +198,7 @@ class One:
     appropriated: bool = False
 
 
-def objects_of_course(
+def objects_of_course(  # noqa: C901 - one rule after the other
     university: University, naive: Naive, dataset: str, course: str, course_id: int, table: Table, scope: Scope
 ) -> list[One]:
     """Sections G, P, O and C for the groupings or the groups of a course."""
@@ -209,8 +209,7 @@ def objects_of_course(
     for at, now in sorted(held.items()):
         if now.course_id == course_id:
             own = university.ledger.objects.get((kind, at))
-            # An idnumber that was changed by hand is somebody else's: the object is no longer what we managed.
-            if own and (own["course_id"], own["idnumber"]) != (course_id, keys.key(now.idnumber)):
+            if own and own["course_id"] != course_id:
                 own = None
             one = One(at, keys.key(now.idnumber), now, now, None, own)
             one.appropriated = kind == "grouping" and any(
@@ -233,6 +232,8 @@ def objects_of_course(
         elif one.key and one.managed and one.key not in quarantined and counts[one.key] == 1:
             stands = scope.standing(course, one.managed["module"]) != "frozen"
             kept = one.appropriated or table.covers(course, {one.key})
+            # With another idnumber than ours it is no longer what we made: somebody has put it to another use.
+            kept = kept or one.managed["idnumber"] != one.key
             if stands and not kept and may_delete(one.managed["terms"]):
                 one.after = None
     for key, row in wanted.items():

@@ -15,6 +15,8 @@ TABLES = ("groupings", "groups", "memberships")
 def settle_names(university: University, naive: Naive, dataset: str, ones: list[One]) -> None:
     """Rules G4, G8, P9 and P10: who gets the name that another has; what cannot, stays as it is."""
     options = university.options
+    if options.rekey:
+        doubt_rekeys_in_the_way(university, naive, dataset, ones)
     adopt(naive, dataset, ones, options.adopt)
     refuse_loose(naive, dataset, ones)
     if options.rekey:
@@ -35,6 +37,17 @@ def settle_names(university: University, naive: Naive, dataset: str, ones: list[
         if not moved:
             break
     ones[:] = [one for one in ones if one.now or one.after]
+
+
+def doubt_rekeys_in_the_way(university: University, naive: Naive, dataset: str, ones: list[One]) -> None:
+    """Whether a likely re-key or the name's holder without idnumber comes first, the rules leave open."""
+    for new in ones:
+        if new.now is not None or new.after is None:
+            continue
+        if any(o.now and not o.key and o.now.name == new.after.name for o in ones):
+            gone = [old for old in ones if old.now is not None and old.after is None]
+            if any(alike(university, dataset, old, new) for old in gone):
+                naive.doubtful.add(new.after.course_id)
 
 
 def stays_named(one: One) -> str | None:
@@ -73,7 +86,9 @@ def adopt(naive: Naive, dataset: str, ones: list[One], on: bool) -> None:
             for other in ones:
                 if other.now and not other.key and other.now.name == one.after.name:
                     text = one.after.description if one.row and one.row["description"] is not None else None
-                    other.after = replace(other.now, idnumber=one.key, **({} if text is None else {"description": text}))
+                    other.after = replace(
+                        other.now, idnumber=one.key, **({} if text is None else {"description": text})
+                    )
                     other.key, other.row, other.suffixed = one.key, one.row, one.suffixed
                     ones.remove(one)
                     break
@@ -85,12 +100,13 @@ def refuse_loose(naive: Naive, dataset: str, ones: list[One]) -> None:
         if one.after is None or (one.now and one.now.idnumber == one.after.idnumber):
             continue
         for other in ones:
-            if other is not one and other.now and other.after and other.now.idnumber and one.key:
-                if keys.loose(other.now.idnumber) == keys.loose(one.key):
-                    assert one.row is not None
-                    naive.findings.add((dataset, "K7", one.row["source_row"]))
-                    one.after = one.now
-                    break
+            if other is one or not (other.now and other.after and other.now.idnumber and one.key):
+                continue
+            if keys.loose(other.now.idnumber) == keys.loose(one.key):
+                assert one.row is not None
+                naive.findings.add((dataset, "K7", one.row["source_row"]))
+                one.after = one.now
+                break
 
 
 def rekeys(university: University, naive: Naive, dataset: str, ones: list[One]) -> None:
@@ -129,7 +145,7 @@ def alike(university: University, dataset: str, old: One, new: One) -> bool:
     return bool(now) and len(now & listed) / len(now) >= 0.8
 
 
-def outcome(university: University) -> Naive:
+def outcome(university: University) -> Naive:  # noqa: C901 - one rule after the other, as the text has them
     """The state after a run in which likely re-keys are held and nothing else is, and what it reports."""
     naive = Naive(university.moodle.copy())
     options = university.options
@@ -208,4 +224,4 @@ def finish(
         state.links = {pair for pair in state.links if pair[side] != at}
 
 
-__all__ = ["Callable", "Any", "Row", "may_delete"]
+__all__ = ["Any", "Callable", "Row", "may_delete"]

@@ -10,7 +10,7 @@ from tests.laws.university import University
 Found = dict[tuple[str, int], list[One]]
 
 
-def links_of_course(
+def links_of_course(  # noqa: C901 - one rule after the other
     university: University,
     naive: Naive,
     tables: dict[str, Table],
@@ -20,12 +20,12 @@ def links_of_course(
 ) -> None:
     """Section L for one course."""
     course, course_id = here
-    state, options = naive.state, university.options
+    state = naive.state
     for group in found["groups", course_id]:
         if group.at is None or group.after is None or group.pending:
             continue
         row = group.row if usable(naive, group, "groups") else None
-        if row is None and (not group.key or tables["groups"].covers(course, {group.key})):
+        if row is None:  # the links of a group that this term does not list are left alone
             continue
         own = {a: base for (a, b), base in university.ledger.links.items() if b == group.at}
         target = None
@@ -50,7 +50,6 @@ def links_of_course(
                 continue
             if may_delete(base["terms"]) and scope.standing(course, base["module"]) != "frozen":
                 state.links.discard((grouping_id, group.at))
-    del options
 
 
 def usable(naive: Naive, one: One, dataset: str) -> bool:
@@ -81,7 +80,7 @@ def groupings_of(university: University, naive: Naive, course_id: int, value: st
     return matches
 
 
-def memberships(
+def memberships(  # noqa: C901 - one rule after the other
     university: University,
     naive: Naive,
     tables: dict[str, Table],
@@ -105,14 +104,14 @@ def memberships(
     }
     for row in table.usable:
         ids = [at for at, course in read.items() if course == row["course"]]
-        if row["course"] and (not ids or ids[0] in university.unread):
+        if options.groupfield != "id" and (not ids or ids[0] in university.unread):
             if not ids:
                 naive.findings.add(("memberships", "M2", row["source_row"]))
             continue
-        matches = [at for at, one in groups.items() if at not in gone and matches_row(options.groupfield, at, one, row, read)]
+        matches = [
+            at for at, one in groups.items() if at not in gone and matches_row(options.groupfield, at, one, row, read)
+        ]
         users = people.get(row["user"], [])
-        if not row["course"] and options.groupfield == "id" and is_elsewhere(university, row["group"], groups):
-            continue  # the group of a course that was not read, or is none of this run's: nothing is known of it
         if len(matches) != 1 or len(users) != 1:
             naive.findings.add(("memberships", "M2", row["source_row"]))
             spoilt.add((row["course"], row["group"], row["user"]))
@@ -141,15 +140,10 @@ def memberships(
 
 def matches_row(field_name: str, at: int, one: Any, row: Any, read: dict[int, str]) -> bool:
     """Rule M1: how a membership row names its group."""
-    if row["course"] and read[one.course_id] != row["course"]:
+    if field_name != "id" and read[one.course_id] != row["course"]:
         return False
     texts = {"id": str(at) if at < 1000 else None, "idnumber": keys.key(one.idnumber), "name": one.name}
     return texts[field_name] == row["group"]
-
-
-def is_elsewhere(university: University, group: str, groups: dict[int, Any]) -> bool:
-    """Whether Moodle has the group in a course that this run does not look at."""
-    return group in {str(at) for at in university.moodle.groups if at not in groups}
 
 
 def exceptions(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from include.groupsync.apply.executor import Result
 from include.groupsync.model.plan import Plan
 from tests.laws.budget import law
-from tests.laws.driver import apply, held_back, plan_of, rekeys_held
+from tests.laws.driver import apply, plan_of, rekeys_held
 from tests.laws.universities import universities
 from tests.laws.university import University
 
@@ -83,6 +83,3 @@ def test_the_order_of_rows_is_not_in_the_digest(university: University, random: 
     assert told(second.plan) == told(first.plan)
     assert second.plan.digest == first.plan.digest
     assert sorted(map(repr, second.findings)) == sorted(map(repr, first.findings))
-
-
-__all__ = ["held_back"]
