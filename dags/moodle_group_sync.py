@@ -6,8 +6,8 @@ plan, applies what it releases, reads it back, and reports.
 
 | task | what it does | where to look when it is red |
 |---|---|---|
-| `check_identity` | deployment, sources, ledger, Moodle, marker: one environment | its log lists all five |
-| `extract` | reads the remote tables whole, or fails: missing is not empty | its log names the connection and the setting |
+| `check_identity` | all five names are one environment | its log lists them |
+| `extract` | reads the remote tables whole, or fails: missing is not empty | its log names the setting |
 | `read_moodle` | reads the mapped courses | its log |
 | `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
 | `diff_...` | plan what to create, update and delete, kind by kind | their logs |

@@ -11,9 +11,9 @@ from tests.world import TERM1, World
 # A lost answer in the middle of the writer's `heal` leaves its temporary grouping in the course for good.
 CACHE_REFRESH_LEAVES_NOTHING = False
 # Our membership of a group that was never managed stays in the ledger when the group is deleted by hand.
-ORPHANS_ARE_FORGOTTEN = False
+ORPHANS_ARE_FORGOTTEN = True
 # The before-image of a group's delete has the groupings that were read before the plan was made, not now.
-BEFORE_IMAGE_HAS_LATE_LINKS = False
+BEFORE_IMAGE_HAS_LATE_LINKS = True
 
 
 def site_of(world: World, courses: Iterable[str]) -> Site:

@@ -42,10 +42,9 @@ class Result:
 
 @dataclass
 class Executor:
-    """``expected_members`` and ``groupings_of`` are, by group id, what the plan was made from: a group with
-    more members is not deleted, and its before-image names the groupings that it was in.
-    ``user_keys`` are source keys by user id, for before-images.  ``formats`` are the descriptions' formats: an
-    update that does not send its own has Moodle reset it.
+    """``expected_members`` are, by group id, what the plan was made from: a group with more members is not
+    deleted.  ``user_keys`` are source keys by user id, for before-images.  ``formats`` are the descriptions'
+    formats: an update that does not send its own has Moodle reset it.
     """
 
     writer: Writer
@@ -53,7 +52,6 @@ class Executor:
     journal: Journal
     ids: Ids
     expected_members: dict[int, frozenset[int]] = field(default_factory=dict)
-    groupings_of: dict[int, list[int]] = field(default_factory=dict)
     user_keys: dict[int, str] = field(default_factory=dict)
     formats: dict[tuple[Kind, int], int] = field(default_factory=dict)
     _batch: int = 0
@@ -149,6 +147,7 @@ class Executor:
         # A batch is one course's, and of one kind.
         takes_objects = isinstance(intents[0].change.before, Grouping | Group) if intents else False
         uses = self.reader.uses_in(intents[0].course_id) if takes_objects else []
+        links = self.reader.links_in(intents[0].course_id) if takes_objects and groups else {}
         kept = []
         for intent in intents:
             sides = [
@@ -159,7 +158,7 @@ class Executor:
             if reason:
                 record(Result(intent.change, Outcome.SKIPPED, reason))
             else:
-                kept.append(replace(intent, image=self._image(intent, groups, groupings, uses)))
+                kept.append(replace(intent, image=self._image(intent, groups, groupings, links, uses)))
         return kept
 
     def _changed(self, intent: Intent, kind: Kind, moodle_id: int | None, now: dict[int, Now]) -> str | None:
@@ -180,7 +179,12 @@ class Executor:
         return None
 
     def _image(
-        self, intent: Intent, groups: dict[int, Now], groupings: dict[int, Now], uses: list[Use]
+        self,
+        intent: Intent,
+        groups: dict[int, Now],
+        groupings: dict[int, Now],
+        links: dict[int, list[int]],
+        uses: list[Use],
     ) -> dict[str, Any] | None:
         """Everything that a delete takes away: fields, members and links; and which activities use it (rule J1)."""
         before, own = intent.change.before, (str(intent.change.kind), intent.grouping_id or intent.group_id)
@@ -190,7 +194,7 @@ class Executor:
             members = [{"user_id": u, "user": self.user_keys.get(u)} for u in now.holds]
             return _fields(now) | {
                 "members": members,
-                "groupings": self.groupings_of.get(intent.group_id, []),
+                "groupings": links.get(intent.group_id, []),
                 "used_by": used,
             }
         if isinstance(before, Grouping) and intent.grouping_id is not None:

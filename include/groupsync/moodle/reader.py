@@ -277,6 +277,15 @@ class ObjectsNow:
         found = self._ask("core_group_get_groupings", "groupingids", ids, RAW | {"returngroups": 1})
         return {g["id"]: _now(g, tuple(sorted(x["id"] for x in g.get("groups", ())))) for g in found}
 
+    def links_in(self, course_id: int) -> dict[int, list[int]]:
+        """The groupings that each group of the course is in, by group id."""
+        listed = self._client.read("core_group_get_course_groupings", {"courseid": course_id})
+        found: dict[int, list[int]] = {}
+        for grouping_id, now in self.groupings_now([grouping["id"] for grouping in listed]).items():
+            for group_id in now.holds:
+                found.setdefault(group_id, []).append(grouping_id)
+        return found
+
     def uses_in(self, course_id: int) -> list[Use]:
         """The activities of a course that a group or grouping restricts, or whose grouping it is (rule J1).
 

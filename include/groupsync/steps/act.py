@@ -115,12 +115,8 @@ def _before_images(snapshot: Snapshot, users: pd.DataFrame, part: Plan) -> dict[
     members: dict[int, set[int]] = {}
     for row in rows(snapshot.members):
         members.setdefault(row["group_id"], set()).add(row["user_id"])
-    groupings: dict[int, list[int]] = {}
-    for row in rows(snapshot.links):
-        groupings.setdefault(row["group_id"], []).append(row["grouping_id"])
     return {
         "expected_members": {group_id: frozenset(ids) for group_id, ids in members.items()},
-        "groupings_of": groupings,
         "user_keys": {row["user_id"]: row["user"] for row in rows(users) if row["user"]},
     }
 

@@ -89,8 +89,16 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
         run.term_key,
         inputs.policy.open_terms,
     )
-    frames = Frames(found.changes, found.findings, found.observed, frame_of([], AFTER))
+    observed = pd.concat([found.observed, _orphans(inputs.snapshot, load_ledger(folder)["memberships"])])
+    frames = Frames(found.changes, found.findings, observed, frame_of([], AFTER))
     return _save(folder, "memberships", frames, "memberships")
+
+
+def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
+    """Ours in groups that are no longer in Moodle, although their course was read: to be forgotten."""
+    read = set(snapshot.courses["course_id"]) - set(snapshot.unread["course_id"])
+    gone = managed["course_id"].isin(list(read)) & ~managed["group_id"].isin(snapshot.groups["group_id"])
+    return managed[gone].assign(terms="")
 
 
 def policy_of(deployment: Deployment, run: Run) -> Policy:

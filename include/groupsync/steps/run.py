@@ -83,9 +83,12 @@ def recorded(body: Body) -> Step:
         folder, started = run.folder(deployment), deployment.now()
         name = f"steps/{body.__name__}"
         (folder.path / f"{name}.json").unlink(missing_ok=True)
-        record: dict[str, Any] = {"started_at": started.isoformat()}
+        # What a step that is killed in the middle leaves.
+        record: dict[str, Any] = {"started_at": started.isoformat(), "ok": False, "error": "Killed"}
+        record["message"] = "it was stopped before its end"
         try:
-            record |= {"ok": True, **(body(deployment, run, folder) or {})}
+            result = body(deployment, run, folder) or {}
+            record = {"started_at": started.isoformat(), "ok": True, **result}
         except Exception as error:
             record |= {"ok": False, "error": type(error).__name__, "message": str(error)}
             record["where"] = traceback.format_exception_only(error)[-1].strip()[:2000]
