@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "laws-long"
-EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "10000" if LONG else "20"))
+EXAMPLES = int(os.environ.get("LAWS_EXAMPLES", "10000" if LONG else "12"))
 
 # Universities are large to draw, and a plan takes what it takes: neither is what a law is about.
 law = settings(

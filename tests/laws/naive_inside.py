@@ -104,7 +104,7 @@ def memberships(  # noqa: C901 - one rule after the other
     }
     for row in table.usable:
         ids = [at for at, course in read.items() if course == row["course"]]
-        if options.groupfield != "id" and (not ids or ids[0] in university.unread):
+        if (ids and ids[0] in university.unread) or (options.groupfield != "id" and not ids):
             if not ids:
                 naive.findings.add(("memberships", "M2", row["source_row"]))
             continue
