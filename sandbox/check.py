@@ -96,9 +96,7 @@ def desired(source_url: str, binds: Binds) -> dict[str, Wanted]:
 
 
 def _deliveries(source: Connection, binds: Binds) -> dict[str, int]:
-    rows = source.execute(
-        text("SELECT instcode, instid FROM cminstances WHERE setid = :setid"), {"setid": binds.setid}
-    )
+    rows = source.execute(text("SELECT instcode, instid FROM cminstances WHERE setid = :setid"), {"setid": binds.setid})
     return {_key(instcode): instid for instcode, instid in rows}
 
 
@@ -137,9 +135,7 @@ def _rows_by_delivery(
 
 def _people(source: Connection, binds: Binds) -> dict[str, set[str]]:
     """{student number: usernames}, folded: usernames match without regard to case (K3)."""
-    rows = source.execute(
-        text("SELECT studentid, qtype2 FROM students WHERE setid = :setid"), {"setid": binds.setid}
-    )
+    rows = source.execute(text("SELECT studentid, qtype2 FROM students WHERE setid = :setid"), {"setid": binds.setid})
     people: dict[str, set[str]] = defaultdict(set)
     for number, upi in rows:
         people[_key(number)].add(_key(upi).casefold())
@@ -160,9 +156,7 @@ def _read_tree(rows: list[tuple[Any, ...]], prefix: str, title: str) -> Iterator
             yield "group", idnumber, Row(shown, title, prefix + above if above else None)
 
 
-def _read_members(
-    wanted: Wanted, rows: list[tuple[Any, ...]], prefix: str, people: dict[str, set[str]]
-) -> None:
+def _read_members(wanted: Wanted, rows: list[tuple[Any, ...]], prefix: str, people: dict[str, set[str]]) -> None:
     for code, number, inactive, dropped in rows:
         if not _key(code) or inactive == "Y" or dropped == "Y":
             continue
@@ -255,9 +249,7 @@ def held(moodle_database: Path) -> dict[str, list[Held]]:
             "SELECT id, courseid, idnumber, name, description FROM mdl_groupings"
         ):
             courses[course][1].groupings[id_] = _held(*fields)
-        for id_, course, *fields in moodle.execute(
-            "SELECT id, courseid, idnumber, name, description FROM mdl_groups"
-        ):
+        for id_, course, *fields in moodle.execute("SELECT id, courseid, idnumber, name, description FROM mdl_groups"):
             courses[course][1].groups[id_] = _held(*fields)
             place[id_] = course
         for grouping, group in moodle.execute(

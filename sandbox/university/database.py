@@ -29,9 +29,7 @@ def write(university: University, url: str) -> None:
             for rows in _rows(table, university.tables[table.name]):
                 connection.execute(insert(table), rows)
         # Indexes after the rows is faster, and by name: SQLAlchemy keeps them in a set, in any order.
-        for index in sorted(
-            (i for t in METADATA.sorted_tables for i in t.indexes), key=lambda i: str(i.name)
-        ):
+        for index in sorted((i for t in METADATA.sorted_tables for i in t.indexes), key=lambda i: str(i.name)):
             index.create(connection)
         if engine.dialect.name in ("sqlite", "postgresql"):
             # Without statistics SQLite starts its joins at the wrong end: minutes instead of a second.

@@ -112,9 +112,7 @@ def _add_people(rows: Rows) -> None:
     for person in CAST:
         code = f"{person.number}/1"
         rows["ins_spr"].append({"spr_code": code, "spr_stuc": person.number, "sts_code": "C"})
-        rows["srs_scj"].append(
-            {"scj_code": f"{code}/1", "scj_stuc": person.number, "scj_sprc": code, "scj_stac": "C"}
-        )
+        rows["srs_scj"].append({"scj_code": f"{code}/1", "scj_stuc": person.number, "scj_sprc": code, "scj_stac": "C"})
         listed = 0 if not person.in_cmis else 2 if person is TWICE else 1
         student: Row = {
             "studentid": person.number, "name": f"{person.lastname}, {person.firstname}",
@@ -146,9 +144,7 @@ def _add_moodle(rows: Rows) -> None:
         name = "R&D: a < b, „odd“ names" if course.startswith("ODDS0002") else f"{course}: an odd case"
         shortname = course.replace("-", "_", 1)
         visible = int(course.endswith(CURRENT.label))
-        rows["courses"].append(
-            {"shortname": shortname, "idnumber": course, "fullname": name, "visible": visible}
-        )
+        rows["courses"].append({"shortname": shortname, "idnumber": course, "fullname": name, "visible": visible})
         rows["enrolments"] += [
             {"course_idnumber": course, "user_username": person.upi.lower(), "status": person.enrolled}
             for person in people

@@ -38,9 +38,7 @@ def stumodule_rows(
     )
 
 
-def sits_rows(
-    taken: pd.DataFrame, taught: pd.DataFrame, everyone: pd.DataFrame, year: Year
-) -> dict[str, pd.DataFrame]:
+def sits_rows(taken: pd.DataFrame, taught: pd.DataFrame, everyone: pd.DataFrame, year: Year) -> dict[str, pd.DataFrame]:
     """Return INS_MOD, CAM_MAV and who takes what: CAM_SMO when confirmed, CAM_SMS the few still selecting."""
     delivered = taught.reset_index(drop=True)
     ins_mod = delivered.drop_duplicates("module")
@@ -60,9 +58,7 @@ def sits_rows(
     fate = taken["fate"].to_numpy()
     selecting = rows[fate >= 97].drop(columns=["psl_code", "smo_rtsc"])
     return {
-        "ins_mod": ins_mod[["module", "name", "department"]].set_axis(
-            ["mod_code", "mod_name", "dpt_code"], axis=1
-        ),
+        "ins_mod": ins_mod[["module", "name", "department"]].set_axis(["mod_code", "mod_name", "dpt_code"], axis=1),
         "cam_mav": pd.DataFrame(
             {
                 "mod_code": delivered["module"],
@@ -80,9 +76,7 @@ def sits_rows(
     }
 
 
-def enrolment_rows(
-    taken: pd.DataFrame, taught: pd.DataFrame, everyone: pd.DataFrame, seed: int
-) -> pd.DataFrame:
+def enrolment_rows(taken: pd.DataFrame, taught: pd.DataFrame, everyone: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return Moodle's enrolments: course_idnumber, user_username, status (0 active, 1 suspended).
 
     Most who take a delivery are enrolled in its course; one in a hundred is not yet, one in fifty is

@@ -13,9 +13,7 @@ from sandbox.university.words import OCCURRENCES, SUBJECTS
 PERIODS_DRAWN = ("T1",) * 9 + ("T1/2",) * 3 + ("T1/2/3",) * 2 + ("YEAR",) * 3 + ("T2",) * 3
 CLASS_SIZES = (5, 8, 10, 12, 14, 16, 18, 20, 22, 25, 28, 30, 34, 38, 44, 50, 60, 75, 110, 180)
 # (status, import_groups); most mappings are active.
-MAPPING_STATES = (
-    (("active", "Y"),) * 86 + (("active", "N"),) * 6 + (("inactive", "Y"),) * 5 + (("withdrawn", "Y"),) * 3
-)
+MAPPING_STATES = (("active", "Y"),) * 86 + (("active", "N"),) * 6 + (("inactive", "Y"),) * 5 + (("withdrawn", "Y"),) * 3
 
 
 @dataclass(frozen=True)
@@ -141,9 +139,7 @@ def places(taught: pd.DataFrame, students: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"delivery": delivery, "seat": seat, "student": student, "fate": fate})
 
 
-def seats_in_groups(
-    taken: pd.DataFrame, taught: pd.DataFrame, sessions: pd.DataFrame, seed: int
-) -> pd.DataFrame:
+def seats_in_groups(taken: pd.DataFrame, taught: pd.DataFrame, sessions: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the places once more, once per session: delivery, student, fate, group (row number).
 
     One in fifty has not been put into a group yet.

@@ -56,9 +56,7 @@ def test_the_tab_is_on_the_dag_runs_page(local_airflow):
     ]
 
 
-@pytest.mark.parametrize(
-    "name", ["", "report.html", "report.json", "rejected.csv", "plan.parquet", "none.json"]
-)
+@pytest.mark.parametrize("name", ["", "report.html", "report.json", "rejected.csv", "plan.parquet", "none.json"])
 def test_nobody_sees_anything_without_a_login(local_airflow, run_id, name):
     assert get(local_airflow, f"{DAG_ID}/{run_id}/{name}", user=None).status_code == 401
 

@@ -141,9 +141,7 @@ def test_everything_is_missing_before_the_first_sync(
         (f"UPDATE mdl_groups SET idnumber = '{OURS}X' WHERE idnumber = '{ODDS4}:TUT2'", "not in the source"),
     ],
 )
-def test_a_wrong_or_missing_object_is_named(
-    after: Callable[[str], list[str]], statement: str, line: str
-) -> None:
+def test_a_wrong_or_missing_object_is_named(after: Callable[[str], list[str]], statement: str, line: str) -> None:
     assert any(line in found for found in after(statement))
 
 
@@ -178,9 +176,7 @@ def test_what_a_bad_row_protects_may_be_there_or_not(after: Callable[[str], list
 
 
 def test_a_member_who_is_lacking_is_named(after: Callable[[str], list[str]]) -> None:
-    found = after(
-        "DELETE FROM mdl_groups_members WHERE userid = (SELECT id FROM mdl_user WHERE username = 'zzsus01')"
-    )
+    found = after("DELETE FROM mdl_groups_members WHERE userid = (SELECT id FROM mdl_user WHERE username = 'zzsus01')")
     assert found == [f"ODDS0001-26-27: group {ODDS1}:TUT1 (Tutorial 1) lacks zzsus01"]
 
 
@@ -199,9 +195,7 @@ def test_a_member_row_without_user_protects_the_groups_members(after: Callable[[
     assert after(ADD_MEMBER.format(f"{ODDS1}:TUT2")) == []
 
 
-def test_what_the_caller_excuses_is_no_difference(
-    source: str, synced: Path, after: Callable[[str], list[str]]
-) -> None:
+def test_what_the_caller_excuses_is_no_difference(source: str, synced: Path, after: Callable[[str], list[str]]) -> None:
     assert after(ADD_MEMBER.format(f"{ODDS1}:TUT1"))
     by_hand = {("ODDS0001-26-27", f"{ODDS1}:TUT1", "ZZDRO01")}
     assert differences(source, synced, TERM, added_by_hand=by_hand) == []
@@ -210,9 +204,7 @@ def test_what_the_caller_excuses_is_no_difference(
 
 def test_links_that_are_lacking_wrong_or_twice_are_named(after: Callable[[str], list[str]]) -> None:
     tutorials = f"(SELECT id FROM mdl_groupings WHERE idnumber = '{ODDS4}:TUTS')"
-    twice = after(
-        f"INSERT INTO mdl_groupings_groups SELECT * FROM mdl_groupings_groups WHERE groupingid = {tutorials}"
-    )
+    twice = after(f"INSERT INTO mdl_groupings_groups SELECT * FROM mdl_groupings_groups WHERE groupingid = {tutorials}")
     assert twice == ["ODDS0004-26-27: a link is there twice"]
     labs = f"(SELECT id FROM mdl_groupings WHERE idnumber = '{ODDS4}:LABS')"
     moved = after(f"UPDATE mdl_groupings_groups SET groupingid = {labs} WHERE groupingid = {tutorials}")

@@ -189,16 +189,29 @@ def objects_as_they_are(snapshot: Snapshot, kind: Kind) -> pd.DataFrame:
     )
 
 
+def taken_over(after: pd.DataFrame, managed: pd.DataFrame, wanted: pd.DataFrame) -> frozenset[int]:
+    """Ids of managed groups whose idnumber somebody changed in Moodle to one that no row lists: membership rows no
+    longer find them, and that is nobody's leaving.
+
+    ``after``: AFTER of groups; ``managed``: MANAGED_OBJECTS; ``wanted``: the usable group rows.
+    """
+    groups = managed[managed["kind"] == str(Kind.GROUP)]
+    ours = dict(zip(groups["moodle_id"], groups["idnumber"], strict=True))
+    listed = set(zip(wanted["course"], wanted["idnumber"], strict=True))
+    return frozenset(
+        row["moodle_id"]
+        for row in rows(after)
+        if ours.get(row["moodle_id"], row["key"]) != row["key"] and (row["course"], row["key"]) not in listed
+    )
+
+
 def groups_to_join(
-    after: pd.DataFrame, field_name: str, protection: Protection, managed: pd.DataFrame | None = None
+    after: pd.DataFrame, field_name: str, protection: Protection, others: frozenset[int] = frozenset()
 ) -> pd.DataFrame:
     """GROUP_AFTER: the groups after this plan, by the value that membership rows name them by (rule M1).
 
-    ``managed`` are the ledger's objects (MANAGED_OBJECTS).
+    ``others`` are the groups that were ``taken_over``.
     """
-    known = frame_of([], MANAGED_OBJECTS) if managed is None else managed
-    groups = known[known["kind"] == str(Kind.GROUP)]
-    ours = dict(zip(groups["moodle_id"], groups["idnumber"], strict=True))
     found = []
     for row in rows(after):
         plain = keys.moodle_id_of(row["key"]) is None
@@ -211,8 +224,7 @@ def groups_to_join(
                 "group": row["key"],
                 "match": match[field_name],
                 "fate": row["fate"],
-                "keeps_members": protection.covers_by_half(row["course"], row["key"])
-                or ours.get(row["moodle_id"], row["key"]) != row["key"],
+                "keeps_members": protection.covers_by_half(row["course"], row["key"]) or row["moodle_id"] in others,
             }
         )
     return frame_of(found, GROUP_AFTER)

@@ -18,6 +18,7 @@ from include.groupsync.diff.together import (
     diff_objects,
     groups_to_join,
     objects_as_they_are,
+    taken_over,
     unread_courses,
 )
 from include.groupsync.model.change import PLAN
@@ -71,7 +72,10 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
     inputs = _inputs(deployment, run, folder, "memberships")
     snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
     after, half = folder.frame("after/groups"), _protection(folder, "groups")
-    groups = groups_to_join(after, field_name, half, inputs.managed)
+    others: frozenset[int] = frozenset()
+    if Kind.GROUP in deployment.settings.kinds:
+        others = taken_over(after, inputs.managed, folder.frame("desired/groups"))
+    groups = groups_to_join(after, field_name, half, others)
     unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
     found = diff_all_memberships(
         MembershipSides(

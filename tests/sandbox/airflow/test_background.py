@@ -63,9 +63,7 @@ def test_stop_finds_the_children_of_a_program_that_was_killed(background, tmp_pa
 
 
 def test_a_process_that_got_the_same_id_later_is_not_touched(background, tmp_path):
-    stranger = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True
-    )
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
     background.folder.mkdir()
     record = {"pid": stranger.pid, "started": time.time() + 1000}
     (background.folder / "gone.json").write_text(json.dumps(record))

@@ -10,9 +10,7 @@ def test_state_is_below_home_and_code_is_the_project(tmp_path):
     """Two checkouts, or a test beside a demo, never share a database."""
     environment = airflow_environment(tmp_path / "project", tmp_path / "home", 18090)
     assert environment["AIRFLOW_HOME"] == str(tmp_path / "home" / ".airflow")
-    assert (
-        environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/home/.airflow/airflow.db"
-    )
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/home/.airflow/airflow.db"
     assert environment["GROUPSYNC_RUNS"] == str(tmp_path / "home" / ".runs")
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(tmp_path / "project" / "dags")
     assert environment["PYTHONPATH"] == str(tmp_path / "project")

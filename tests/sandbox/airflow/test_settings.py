@@ -21,9 +21,7 @@ def test_the_projects_file_has_the_five_connections():
     """Databases as a SQLAlchemy URL, Moodle as a host with a token."""
     settings = read_settings(ROOT / "airflow_settings.yaml")
     connections = {item["conn_id"]: connection_fields(item) for item in settings["connections"]}
-    assert sorted(connections) == [
-        f"groupsync_{name}" for name in ("cmis", "mappings", "moodle", "sits", "state")
-    ]
+    assert sorted(connections) == [f"groupsync_{name}" for name in ("cmis", "mappings", "moodle", "sits", "state")]
     assert json.loads(connections["groupsync_cmis"]["extra"]) == {"url": "sqlite:///.sandbox/university.db"}
     assert connections["groupsync_moodle"]["conn_type"] == "http"
     assert connections["groupsync_moodle"]["host"] == "http://127.0.0.1:8091"
