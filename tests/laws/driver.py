@@ -12,7 +12,14 @@ from include.groupsync.breaker.assess import Split, split
 from include.groupsync.diff.course import Policy
 from include.groupsync.diff.memberships import MembershipSides, diff_memberships
 from include.groupsync.diff.objects import GROUPINGS, GROUPS
-from include.groupsync.diff.together import Inputs, diff_all_links, diff_objects, groups_to_join, objects_as_they_are
+from include.groupsync.diff.together import (
+    Inputs,
+    diff_all_links,
+    diff_objects,
+    groups_to_join,
+    objects_as_they_are,
+    taken_over,
+)
 from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.kind import Action, Kind
@@ -197,9 +204,12 @@ def _compare(
     if Kind.MEMBERSHIP in settings.kinds:
         of_members, field_name = inputs("memberships"), settings.localgroupfield
         unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
+        others: frozenset[int] = frozenset()
+        if Kind.GROUP in settings.kinds:
+            others = taken_over(made.after[Kind.GROUP], ledger["objects"], sifted["groups"].usable)
         sides = MembershipSides(
             wanted=of_members.wanted[~of_members.wanted["course"].isin(list(unread["course"])).fillna(False)],
-            groups=groups_to_join(made.after[Kind.GROUP], field_name, Protection.of(protected, "groups")),
+            groups=groups_to_join(made.after[Kind.GROUP], field_name, Protection.of(protected, "groups"), others),
             members=snapshot.members,
             participants=snapshot.participants,
             users=users,
@@ -208,6 +218,10 @@ def _compare(
             by_group_id=field_name == "id",
         )
         take(diff_memberships(sides, of_members.protection, of_members.scope, TERM, OPEN_TERMS), "memberships")
+        read = set(snapshot.courses["course_id"]) - set(snapshot.unread["course_id"])
+        there = set(snapshot.groups["group_id"])
+        orphans = [row for row in university.ledger.memberships.values() if row["course_id"] in read]
+        made.observed["memberships"] += [{**row, "terms": ""} for row in orphans if row["group_id"] not in there]
     return replace(made, plan=Plan.of(*parts))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from include.groupsync.errors import MoodleRefused
 from include.groupsync.model import keys
-from include.groupsync.model.snapshot import Now
+from include.groupsync.model.snapshot import Now, Use
 
 Pair = tuple[int, int]
 Item = dict[str, Any]
@@ -87,9 +87,14 @@ class MemoryMoodle:
         holds = tuple(sorted(other for own, other in inside if own == at))
         return Now(one.course_id, keys.key(one.idnumber), one.name, one.description, 1, holds)
 
-    def uses_in(self, course_id: int) -> dict[str, Any]:
-        """Nobody uses anything here."""
-        return {}
+    def uses_in(self, course_id: int) -> list[Use]:
+        """No activity uses anything here."""
+        return []
+
+    def links_in(self, course_id: int) -> dict[int, list[int]]:
+        """The groups of every grouping of the course."""
+        own = [at for at, one in self.state.groupings.items() if one.course_id == course_id]
+        return {at: sorted(group for grouping, group in self.state.links if grouping == at) for at in own}
 
     # --- writing
 

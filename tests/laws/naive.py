@@ -78,7 +78,7 @@ def label(row: Row, delivery: tuple[str, ...]) -> str | None:
     return " ".join(row[c] or "-" for c in delivery) if delivery and row["module"] else None
 
 
-def sift(dataset: str, table: list[Row], options: Options, naive: Naive) -> Table:  # noqa: C901, PLR0912
+def sift(dataset: str, table: list[Row], options: Options, naive: Naive) -> Table:
     """Rules K4 to K7: which rows are used, and what the others protect."""
     reasons: dict[int, set[str]] = {}
     for row in table:
@@ -198,7 +198,7 @@ class One:
     appropriated: bool = False
 
 
-def objects_of_course(  # noqa: C901 - one rule after the other
+def objects_of_course(
     university: University, naive: Naive, dataset: str, course: str, course_id: int, table: Table, scope: Scope
 ) -> list[One]:
     """Sections G, P, O and C for the groupings or the groups of a course."""

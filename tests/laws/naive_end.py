@@ -145,7 +145,7 @@ def alike(university: University, dataset: str, old: One, new: One) -> bool:
     return bool(now) and len(now & listed) / len(now) >= 0.8
 
 
-def outcome(university: University) -> Naive:  # noqa: C901 - one rule after the other, as the text has them
+def outcome(university: University) -> Naive:
     """The state after a run in which likely re-keys are held and nothing else is, and what it reports."""
     naive = Naive(university.moodle.copy())
     options = university.options

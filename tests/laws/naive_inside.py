@@ -10,7 +10,7 @@ from tests.laws.university import University
 Found = dict[tuple[str, int], list[One]]
 
 
-def links_of_course(  # noqa: C901 - one rule after the other
+def links_of_course(
     university: University,
     naive: Naive,
     tables: dict[str, Table],
@@ -80,7 +80,7 @@ def groupings_of(university: University, naive: Naive, course_id: int, value: st
     return matches
 
 
-def memberships(  # noqa: C901 - one rule after the other
+def memberships(
     university: University,
     naive: Naive,
     tables: dict[str, Table],
@@ -133,6 +133,7 @@ def memberships(  # noqa: C901 - one rule after the other
         texts = {base["user"], keys.user_key(university.moodle.users[user_id], options.userfield)}
         kept = any(Table([], spoilt).covers(course, names, text) for text in texts)
         half = "groups" in tables and tables["groups"].covers_by_half(course, keys.key(one.idnumber) or "#")
+        kept = kept or taken_over(university, tables, group_id, course)
         stands = scope.standing(course, base["module"]) != "frozen"
         if stands and not kept and not half and may_delete(base["terms"]):
             state.members.discard(pair)
@@ -144,6 +145,15 @@ def matches_row(field_name: str, at: int, one: Any, row: Any, read: dict[int, st
         return False
     texts = {"id": str(at) if at < 1000 else None, "idnumber": keys.key(one.idnumber), "name": one.name}
     return texts[field_name] == row["group"]
+
+
+def taken_over(university: University, tables: dict[str, Table], group_id: int, course: str) -> bool:
+    """Whether somebody changed our group's idnumber to one that no row lists: that is nobody's leaving."""
+    ours = university.ledger.objects.get(("group", group_id))
+    own = keys.key(university.moodle.groups[group_id].idnumber) if group_id in university.moodle.groups else None
+    if "groups" not in tables or ours is None or ours["idnumber"] == own:
+        return False
+    return not any((row["course"], row["idnumber"]) == (course, own) for row in tables["groups"].usable)
 
 
 def exceptions(

@@ -167,7 +167,7 @@ def _memberships(draw: st.DrawFn, ledger: Ledger, state: MoodleState, labels: tu
 
 
 @st.composite
-def tables(draw: st.DrawFn, chosen: Options, state: MoodleState) -> dict[str, list[Row]]:  # noqa: C901
+def tables(draw: st.DrawFn, chosen: Options, state: MoodleState) -> dict[str, list[Row]]:
     """The remote tables; what Moodle has is often listed, so that something stays."""
     rows: dict[str, list[Row]] = {"groupings": [], "groups": [], "memberships": [], "mappings": []}
     occurrences = mostly(("1",), ("2", None, "\x01"))
