@@ -117,6 +117,8 @@ def memberships(
             spoilt.add((row["course"], row["group"], row["user"]))
             continue
         group_id, user_id = matches[0], users[0]
+        if options.groupfield == "id" and scope.standing(read[groups[group_id].course_id], row["label"]) != "active":
+            continue  # an id says nothing of the course: the group's own has to take groups from the delivery
         listed.add((group_id, user_id))
         if (group_id, user_id) in excluded or (group_id, user_id) in state.members:
             continue
@@ -141,7 +143,7 @@ def memberships(
 
 def matches_row(field_name: str, at: int, one: Any, row: Any, read: dict[int, str]) -> bool:
     """Rule M1: how a membership row names its group."""
-    if field_name != "id" and read[one.course_id] != row["course"]:
+    if (field_name != "id" or row["course"]) and read[one.course_id] != row["course"]:
         return False
     texts = {"id": str(at) if at < 1000 else None, "idnumber": keys.key(one.idnumber), "name": one.name}
     return texts[field_name] == row["group"]

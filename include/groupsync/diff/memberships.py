@@ -68,7 +68,7 @@ def diff_memberships(
     """Adds for those listed, enrolled and not there; removals of ours that are no longer listed (M1 to M5)."""
     groups = sides.groups.reset_index(drop=True)
     groups["code"] = pd.Series(range(len(groups)), dtype="int64")
-    found, lost, protected = _encode(sides, groups)
+    found, lost, protected = _encode(sides, groups, scope)
     waiting = found["fate"] == "waiting"
     found, waits = found[~waiting], found[waiting]
     current = _current(sides.members, groups)
@@ -86,15 +86,15 @@ def diff_memberships(
     )
 
 
-def _encode(sides: MembershipSides, groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, set[int]]:
+def _encode(sides: MembershipSides, groups: pd.DataFrame, scope: Scope) -> tuple[pd.DataFrame, pd.DataFrame, set[int]]:
     """The rows whose group and person are one each; findings for the others; pairs that ambiguity protects."""
     wanted = sides.wanted.drop(columns=["term", "module", "occurrence", "period"])
-    on = ["group"] if sides.by_group_id else ["course", "group"]
     known = groups[groups["fate"] != "deleted"].rename(columns={"group": "group_key", "match": "group"})
-    right = known[list(dict.fromkeys([*on, "course", "group", "code", "group_id", "course_id", "group_key", "fate"]))]
+    right = known[["course", "group", "code", "group_id", "course_id", "group_key", "fate"]]
     if sides.by_group_id:
-        wanted = wanted.drop(columns=["course"])
-    with_group = wanted.merge(right, on=on, how="left")
+        with_group = _by_id(wanted, right, scope)
+    else:
+        with_group = wanted.merge(right, on=["course", "group"], how="left")
     with_user = with_group.merge(sides.users, on="user", how="left")
     fits = with_user.groupby("source_row").agg(groups=("code", "nunique"), people=("user_id", "nunique"))
     counted = with_user.join(fits, on="source_row")
@@ -105,6 +105,18 @@ def _encode(sides: MembershipSides, groups: pd.DataFrame) -> tuple[pd.DataFrame,
     lost = counted[~single].drop_duplicates("source_row")
     protected = set(_pack(could_mean["code"], could_mean["user_id"]))
     return found.drop_duplicates("packed"), _unmatched(lost), protected
+
+
+def _by_id(wanted: pd.DataFrame, groups: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """Rows that name their group by Moodle's id: the group's own course has to be the row's, and in scope."""
+    stated = wanted.rename(columns={"course": "stated"})
+    found = stated.merge(groups, on="group", how="left")
+    elsewhere = (found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])).fillna(False)
+    found.loc[elsewhere, ["code", "group_id", "course_id", "group_key", "fate"]] = None
+    found["course"] = found["course"].where(~elsewhere, found["stated"]).fillna(found["stated"])
+    standings = zip(_or_none(found["course"]), _or_none(found["label"]), _or_none(found["code"]), strict=True)
+    inside = [code is None or scope.standing(course, label) is Standing.ACTIVE for course, label, code in standings]
+    return found[pd.Series(inside, index=found.index, dtype=bool)].drop(columns=["stated"])
 
 
 def _pack(high: pd.Series, low: pd.Series) -> pd.Series:
@@ -181,8 +193,12 @@ def _removals(
             candidates["packed"], rows(candidates[["terms", "course", "match", "group", "user"]]), strict=True
         )
     ]
-    return candidates[pd.Series(keep, index=candidates.index, dtype=bool)].assign(
-        rule=lambda frame: frame["packed"].isin(excluded).map({True: "M6", False: "M5"})
+    removable = candidates[pd.Series(keep, index=candidates.index, dtype=bool)]
+    # Two accounts of ours in one group that had one key: only the account itself says which is meant.
+    twins = removable["packed"].isin(ours.loc[ours.duplicated(["group_id", "user"], keep=False), "packed"])
+    named = removable["user"].where(~twins, "#" + removable["user_id"].astype(str))
+    return removable.assign(
+        user=named, rule=lambda frame: frame["packed"].isin(excluded).map({True: "M6", False: "M5"})
     )
 
 

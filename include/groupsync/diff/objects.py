@@ -259,7 +259,10 @@ class _Comparison:
 
     def _remaining(self) -> None:
         for held in self.held:
-            stays = After(held.plan_key, held.moodle_id, held.name, Fate.STAYS)
+            # Of two objects with one key only the id tells which is meant.
+            twin = held.key is not None and len(self.by_key[held.key]) > 1
+            key = keys.without_idnumber(held.moodle_id) if twin else held.plan_key
+            stays = After(key, held.moodle_id, held.name, Fate.STAYS)
             self.result.after.append(self.fates.get(held.moodle_id, stays))
 
     # --- what the ledger learns

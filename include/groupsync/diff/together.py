@@ -1,8 +1,9 @@
 """The comparison of every course in scope, kind by kind, from the run's frames to the plan's."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -178,12 +179,17 @@ def diff_all_links(
 def objects_as_they_are(snapshot: Snapshot, kind: Kind) -> pd.DataFrame:
     """AFTER for a kind that is switched off: nothing of it changes, and links may still name it."""
     names = _names(snapshot.courses)
-    id_column = f"{kind}_id"
+    found = [
+        (row["course_id"], _held(row, f"{kind}_id"))
+        for row in rows(getattr(snapshot, f"{kind}s"))
+        if row["course_id"] in names
+    ]
+    borne = Counter((course_id, held.plan_key) for course_id, held in found)
     return frame_of(
         (
-            _after_row(names[row["course_id"]], row["course_id"], _stays(_held(row, id_column)))
-            for row in rows(getattr(snapshot, f"{kind}s"))
-            if row["course_id"] in names
+            # Of two objects with one key only the id tells which is meant.
+            _after_row(names[course_id], course_id, _stays(held, twin=borne[course_id, held.plan_key] > 1))
+            for course_id, held in found
         ),
         AFTER,
     )
@@ -206,16 +212,25 @@ def taken_over(after: pd.DataFrame, managed: pd.DataFrame, wanted: pd.DataFrame)
 
 
 def groups_to_join(
-    after: pd.DataFrame, field_name: str, protection: Protection, others: frozenset[int] = frozenset()
+    after: pd.DataFrame,
+    field_name: str,
+    protection: Protection,
+    others: frozenset[int] = frozenset(),
+    idnumbers: Mapping[int, str | None] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """GROUP_AFTER: the groups after this plan, by the value that membership rows name them by (rule M1).
 
-    ``others`` are the groups that were ``taken_over``.
+    ``others`` are the groups that were ``taken_over``; ``idnumbers`` the groups' keys by id, for those that the
+    plan has to name by their id because two have one key.
     """
     found = []
     for row in rows(after):
         plain = keys.moodle_id_of(row["key"]) is None
-        match = {"id": str(row["moodle_id"]), "idnumber": row["key"] if plain else None, "name": row["name"]}
+        match = {
+            "id": str(row["moodle_id"]),
+            "idnumber": row["key"] if plain else idnumbers.get(row["moodle_id"]),
+            "name": row["name"],
+        }
         found.append(
             {
                 "course": row["course"],
@@ -279,8 +294,9 @@ def _managed_link(row: Mapping[str, Any]) -> ManagedLink:
     return ManagedLink(row["grouping_id"], row["group_id"], row["module"], row["terms"], bool(row["gone"]))
 
 
-def _stays(held: Held) -> After:
-    return After(held.plan_key, held.moodle_id, held.name, Fate.STAYS)
+def _stays(held: Held, *, twin: bool) -> After:
+    key = keys.without_idnumber(held.moodle_id) if twin else held.plan_key
+    return After(key, held.moodle_id, held.name, Fate.STAYS)
 
 
 def _after(row: Mapping[str, Any]) -> After:

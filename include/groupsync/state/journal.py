@@ -69,22 +69,29 @@ class RunJournal:
                 ledger.drop_inside(link, row["kind"], row["moodle_id"])
 
     def _object(self, link: sa.Connection, intent: Intent, made_id: int | None) -> dict[str, Any]:
-        """The fields as applied now, and one more claim beside those of other terms."""
-        thing = intent.change.after or intent.change.thing
+        """The fields as applied now, and one more claim beside those of other terms.
+
+        A field that this change left as it was is not applied by it: a hand's edit stays one (rule O4).
+        """
+        before, thing = intent.change.before, intent.change.after or intent.change.thing
         assert isinstance(thing, Grouping | Group)
         moodle_id = made_id or intent.grouping_id or intent.group_id
-        terms = None
-        if made_id is None:
-            same = sa.and_(OBJECT.c.kind == str(thing.kind), OBJECT.c.moodle_id == moodle_id)
-            terms = link.execute(sa.select(OBJECT.c.terms).where(same)).scalar_one_or_none()
+        same = sa.and_(OBJECT.c.kind == str(thing.kind), OBJECT.c.moodle_id == moodle_id)
+        asked = sa.select(OBJECT.c.terms, OBJECT.c.name, OBJECT.c.description).where(same)
+        known = link.execute(asked).one_or_none()
+        name, description, terms = thing.name, thing.description, None
+        if known is not None and isinstance(before, Grouping | Group):
+            terms = known.terms
+            name = known.name if before.name == thing.name else thing.name
+            description = known.description if before.description == thing.description else thing.description
         return {
             "kind": str(thing.kind),
             "moodle_id": moodle_id,
             "course_id": intent.course_id,
             "course": thing.course,
             "idnumber": thing.key,
-            "name": thing.name,
-            "description": thing.description,
+            "name": name,
+            "description": description,
             "module": intent.change.module,
             "terms": with_term(terms, self._term),
         }

@@ -21,6 +21,7 @@ from include.groupsync.diff.together import (
     taken_over,
     unread_courses,
 )
+from include.groupsync.model import keys
 from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import Schema, frame_of, rows
@@ -75,7 +76,8 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
     others: frozenset[int] = frozenset()
     if Kind.GROUP in deployment.settings.kinds:
         others = taken_over(after, inputs.managed, folder.frame("desired/groups"))
-    groups = groups_to_join(after, field_name, half, others)
+    idnumbers = {row["group_id"]: keys.key(row["idnumber"]) for row in rows(snapshot.groups)}
+    groups = groups_to_join(after, field_name, half, others, idnumbers)
     unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
     found = diff_all_memberships(
         MembershipSides(
