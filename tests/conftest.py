@@ -35,16 +35,6 @@ def find_chromium() -> str | None:
 PROGRAMS = {"postgresql": find_postgresql, "chromium": find_chromium}
 
 
-# One Airflow at a time: the parts of a session that start one go to the same worker.
-AIRFLOW = [ROOT / "tests" / part for part in ("plugins", "sandbox/airflow", "dags", "e2e/test_demo.py")]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if any(part == item.path or part in item.path.parents for part in AIRFLOW):
-            item.add_marker(pytest.mark.xdist_group("airflow"))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needed = [name for marker in item.iter_markers("needs") for name in marker.args]
     if missing := ", ".join(name for name in needed if PROGRAMS[name]() is None):
