@@ -75,10 +75,10 @@ def _run_folder(dag_id: str, run_id: str, session: SessionDep) -> Path | None:
     if not dag_id.startswith(OUR_DAGS) or session.scalar(run) is None:
         raise HTTPException(404, "no such run")
     # Imported here: every Airflow component imports this file, only the API server ever serves a page.
-    from include.groupsync.model.run_path import find_run_folder
+    from include.groupsync.model.run_path import find_run_folder, run_name
 
     runs = os.environ.get("GROUPSYNC_RUNS") or Path(__file__).resolve().parent.parent / ".runs"
-    return find_run_folder(Path(runs), run_id)
+    return find_run_folder(Path(runs), run_name(dag_id, run_id))
 
 
 def _readable(folder: Path, name: str) -> Path | None:

@@ -64,6 +64,7 @@ def deployment_of_airflow() -> Deployment:
 def run_of(context: Any, deployment: Deployment) -> Run:
     """This DAG run, for the term of its form, or for the one that is running today."""
     from include.groupsync.errors import SettingsError
+    from include.groupsync.model.run_path import run_name
     from include.groupsync.steps import Run
 
     # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.
@@ -74,7 +75,7 @@ def run_of(context: Any, deployment: Deployment) -> Run:
             f"no term is running on {started_on}: choose one in the trigger form, or correct the calendar"
             " in include/config/terms.yaml"
         )
-    return Run(context["dag_run"].run_id, term)
+    return Run(run_name(context["dag_run"].dag_id, context["dag_run"].run_id), term)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

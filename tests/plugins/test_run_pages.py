@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from include.groupsync.model.run_folder import safe_run_id
+from include.groupsync.model.run_path import run_name, safe_run_id
 
 pytestmark = pytest.mark.slow
 DAG_ID = "moodle_group_try"
@@ -33,7 +33,7 @@ def run_id(local_airflow):
 
 
 def run_folder(local_airflow, run_id):
-    return local_airflow.home / ".runs" / "2026-27-T1" / safe_run_id(run_id)
+    return local_airflow.home / ".runs" / "2026-27-T1" / safe_run_id(run_name(DAG_ID, run_id))
 
 
 def get(local_airflow, path, user="viewer"):

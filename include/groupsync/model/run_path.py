@@ -4,6 +4,14 @@ import hashlib
 import re
 from pathlib import Path
 
+SYNC_DAG = "moodle_group_sync"
+
+
+def run_name(dag_id: str, run_id: str) -> str:
+    """What folder, journal and state call a run: a sync's own id; two DAGs may have runs of one id, so another
+    DAG's has its name in front, such as ``moodle_group_release.manual__2026-10-01``."""
+    return run_id if dag_id == SYNC_DAG else f"{dag_id}.{run_id}"
+
 
 def safe_run_id(run_id: str) -> str:
     """The run's id as a folder name: what a file system or an address could misread becomes ``_``, and a digest

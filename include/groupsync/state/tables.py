@@ -1,4 +1,4 @@
-"""The tables of the state database: stamp, ledger, journal, runs."""
+"""The tables of the state database: stamp, ledger, journal, runs, approvals, states of terms."""
 
 import sqlalchemy as sa
 
@@ -100,4 +100,42 @@ RUN = sa.Table(
     sa.Column("outcome", sa.String(20)),
     sa.Column("plan_digest", sa.String(64)),
     sa.Column("counts", sa.JSON(none_as_null=True)),
+    # What later runs compare themselves with; only accepted runs are baselines (rule B5).  ``measures``: rows read,
+    # match rates, shares in quarantine, deletes, by name.  ``settings_digest``: the configuration it ran under.
+    sa.Column("accepted", sa.Boolean),
+    sa.Column("measures", sa.JSON(none_as_null=True)),
+    sa.Column("settings_digest", sa.String(64)),
+    sa.Column("held_digest", sa.String(64)),
+)
+
+# What a run held and a person was asked about, and what they said (rules B4, B5).  ``digest`` names the held part
+# of the plan, ``trips`` are the observations that held it, ``courses`` those that were approved, null for all.
+APPROVAL = sa.Table(
+    "approval",
+    METADATA,
+    sa.Column("approval", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("term", sa.String(50), nullable=False, index=True),
+    sa.Column("run_id", sa.String(250), nullable=False),
+    sa.Column("release_run_id", sa.String(250), nullable=False, unique=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("trips", sa.JSON(none_as_null=True), nullable=False),
+    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("who", sa.String(255)),
+    sa.Column("answered_at", sa.DateTime(timezone=True)),
+    sa.Column("reason", sa.Text),
+    sa.Column("courses", sa.JSON(none_as_null=True)),
+)
+
+# Every change of a term's state, the newest holds: who, when and why (rule C5).
+TERM_STATE = sa.Table(
+    "term_state",
+    METADATA,
+    sa.Column("change", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("term", sa.String(50), nullable=False, index=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("who", sa.String(255), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from include.groupsync.model.frames import TEXT, WHOLE, frame_of
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import find_run_folder, safe_run_id
+from include.groupsync.model.run_path import find_run_folder, run_name, safe_run_id
 
 SCHEMA = {"course": TEXT, "course_id": WHOLE}
 FRAME = frame_of([{"course": "Ç", "course_id": 2**60}, {"course": None, "course_id": None}], SCHEMA)
@@ -30,6 +30,12 @@ def test_airflows_run_ids_are_kept_as_they_are() -> None:
     """A person finds the run's folder by the name that the UI shows."""
     run_id = "scheduled__2026-01-12T02:00:00+00:00"
     assert safe_run_id(run_id) == run_id
+
+
+def test_two_dags_may_have_runs_of_one_id() -> None:
+    """The journal and the folder of one are never the other's."""
+    assert run_name("moodle_group_sync", "manual__1") == "manual__1"
+    assert run_name("moodle_group_release", "manual__1") == "moodle_group_release.manual__1"
 
 
 def test_a_run_is_found_whichever_its_term(tmp_path: Path) -> None:
