@@ -40,7 +40,15 @@ from sync_steps import run_step
             type=["null", "string"],
             title="Term",
             description="A term of include/config/terms.yaml, such as 2026-27-T1; empty: the one running today.",
-        )
+        ),
+        "reclaim": Param(
+            False,
+            type="boolean",
+            title="Reclaim",
+            description="After a lost ledger: links and memberships that are in Moodle and listed become ours, once"
+            " a person agrees.",
+        ),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="Why; needed to reclaim."),
     },
 )
 def moodle_group_sync() -> None:

@@ -46,6 +46,8 @@ from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import STEPS, Deployment, Run, step
+from include.groupsync.steps.act import apply_part
+from include.groupsync.steps.decide import load_split
 from sandbox import moodle as standin
 from sandbox.moodle.functions import FUNCTIONS
 
@@ -361,14 +363,16 @@ class World:
         start: str | None = None,
         until: str | None = None,
         before: Mapping[str, Callable[[], Any]] | None = None,
+        reclaim: str = "",
     ) -> Outcome:
         """One run of all steps, as the DAG runs them: after a failure only report and outcome still run.
 
         ``start`` and ``until`` name the first and last step to run, ``run_id`` a run to go on with;
-        ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``.
+        ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``;
+        ``reclaim`` is the reason of a run that is started with it (rule O2).
         """
         self._runs += run_id is None
-        run = Run(run_id or f"run-{self._runs}", term)
+        run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim)
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         errors: dict[str, Exception] = {}
@@ -389,6 +393,13 @@ class World:
             calls=[call for call in self._log.calls[seen:] if not call.by_hand],
             folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
         )
+
+    def release(self, run: Outcome, term: str = TERM1) -> list[ServerCall]:
+        """Apply what the run held, as if a person had agreed to all of it; the calls that it took."""
+        seen = len(self._log.calls)
+        deployment, folder = self.deployment(), run.folder
+        apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
+        return [call for call in self._log.calls[seen:] if not call.by_hand]
 
     @property
     def ledger(self) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from include.groupsync.breaker.rules import (
     delete_only,
     empty,
     identity,
+    reclaim,
     rekey,
     run_deletes,
     run_removals,
@@ -34,6 +35,7 @@ RULES: tuple[tuple[str, Rule, Callable[[BreakerLimits], Any]], ...] = (
     ("course_emptied", course_emptied.look, lambda limits: limits.course_emptied),
     ("delete_only", delete_only.look, lambda limits: limits.delete_only),
     ("rekey", rekey.look, lambda limits: limits.rekey),
+    ("reclaim", reclaim.look, lambda _: None),
 )
 
 

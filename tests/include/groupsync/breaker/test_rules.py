@@ -51,6 +51,26 @@ def tripped(rule: str, changes: list[Change], limit: Any, **evidence: Any) -> se
     return {one.subject for one in look(rule, changes, limit, **evidence) if one.tripped}
 
 
+def claims(kind: Kind, count: int) -> list[Change]:
+    return [Change(thing(kind, i), thing(kind, i), "O2") for i in range(count)]
+
+
+@pytest.mark.parametrize("kind", [Kind.LINK, Kind.MEMBERSHIP])
+def test_o2_any_claim_is_held_for_a_person(kind: Kind) -> None:
+    """One is enough, whatever is managed; what else the plan does goes on."""
+    assert tripped("reclaim", creates(kind, 3), None, managed={kind: 9}) == set()
+    assert tripped("reclaim", claims(kind, 1), None, managed={kind: 9}) == {f"{kind}s"}
+    plan = Plan.of_changes([*claims(kind, 2), *creates(kind, 3), *deletes(kind, 1)])
+    parts = split(plan, assess(Evidence(plan), OFF))
+    assert {str(change.action) for change in parts.held.changes()} == {"update"}
+    assert (len(parts.held), len(parts.released)) == (2, 4)
+
+
+def test_o2_a_claim_does_not_hide_that_a_plan_only_deletes() -> None:
+    """It changes nothing in Moodle."""
+    assert tripped("delete_only", [*deletes(Kind.GROUP, 3), *claims(Kind.MEMBERSHIP, 5)], 2) == {"run"}
+
+
 SHARES = [("run_deletes", Kind.GROUP), ("run_deletes", Kind.GROUPING), ("run_removals", Kind.MEMBERSHIP),
           ("run_removals", Kind.LINK)]  # fmt: skip
 
