@@ -77,6 +77,8 @@ CREATE TABLE remote_memberships (course TEXT, group_idnumber TEXT, user_key TEXT
 SOURCE, STATE, MOODLE = "groupsync_source", "groupsync_state", "groupsync_moodle"
 SETTINGS: dict[str, Any] = {
     "localuserfield": "username",
+    # One call after the other, and the stand-in is done with a call when the line is lost.
+    "moodle": {"in_flight": 1, "settle_after": 0, "retry_seconds": 0, "lease_wait": 0},
     "mappings": {
         "connection": SOURCE,
         "table": "remote_mappings",

@@ -11,6 +11,8 @@ GroupsyncError
 │   └── MoodleRefused       Moodle answered with an error; carries its errorcode
 ├── BlockedError            the circuit breaker blocks the run
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
+├── LeaseError              another run is writing to the site (rule A6)
+├── StoppedError            the run was told to stop while it was writing (rule A5)
 └── HeldError               deletes wait for a person
 """
 
@@ -40,7 +42,12 @@ class MoodleError(GroupsyncError):
 
 
 class MoodleUnreachable(MoodleError):
-    """No answer that Moodle itself gave: network, gateway, maintenance, or not JSON."""
+    """No answer that Moodle itself gave: network, gateway, maintenance, or not JSON.
+
+    ``retry_after`` are the seconds after which the site says that it will be there again, if it says so.
+    """
+
+    retry_after: float | None = None
 
 
 class OutcomeUnknown(MoodleError):
@@ -67,6 +74,14 @@ class BlockedError(GroupsyncError):
 
 class ApplyError(GroupsyncError):
     """Some changes failed or did not verify; the report names them."""
+
+
+class LeaseError(GroupsyncError):
+    """Another run is writing to the site; names it."""
+
+
+class StoppedError(GroupsyncError):
+    """The run was told to stop; what was not sent is for the next one."""
 
 
 class HeldError(GroupsyncError):

@@ -1,12 +1,13 @@
 """The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
 
 import re
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.kind import Kind
@@ -86,15 +87,21 @@ class Mappings(_Dataset):
     columns: MappingColumns = MappingColumns()
 
 
-class Groupings(_Dataset):
+class _Kept(_Dataset):
+    """What becomes of a managed thing that the table lists no more (rules G7, P7, M5)."""
+
+    on_vanish: Literal["delete", "keep"] = "delete"
+
+
+class Groupings(_Kept):
     columns: GroupingColumns = GroupingColumns()
 
 
-class Groups(_Dataset):
+class Groups(_Kept):
     columns: GroupColumns = GroupColumns()
 
 
-class Memberships(_Dataset):
+class Memberships(_Kept):
     columns: MembershipColumns = MembershipColumns()
 
 
@@ -105,15 +112,46 @@ class Environment(_Strict):
     databases: dict[str, str] = Field(default_factory=dict)
 
 
+class WritingWindow(_Strict):
+    """The hours in which is written, on the clock of ``timezone``; they may go past midnight."""
+
+    opens: time
+    closes: time
+    timezone: str
+
+    @field_validator("opens", "closes", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        # YAML reads 22:00 as 1320, a number of base sixty.
+        return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("not a time zone, such as Europe/London") from None
+        return value
+
+
 class Moodle(_Strict):
     connection: str = "groupsync_moodle"
-    batch_items: int = Field(100, ge=1, le=500)
+    batch_items: int = Field(200, ge=1, le=500)
     # PHP silently drops what is past max_input_vars; 1,000 is its default where nobody raised it.
     form_variables: int = Field(1000, ge=20)
     connect_timeout: float = Field(5, gt=0)
     read_timeout: float = Field(300, gt=0)
     readers: int = Field(4, ge=1, le=16)
     verify_tls: bool = True
+    # Writing calls at once; beyond the site's cores more gain nothing.
+    in_flight: int = Field(2, ge=1, le=8)
+    # Moodle lets a web service run for six minutes.
+    settle_after: float = Field(420, ge=0)
+    retry_seconds: float = Field(900, ge=0)
+    objects_per_minute: int | None = Field(None, ge=1)
+    window: WritingWindow | None = None
+    lease_wait: float = Field(1800, ge=0)
 
 
 class Fraction(_Strict):
@@ -149,8 +187,10 @@ class Settings(_Strict):
     on_name_collision: Literal["suffix", "warn"] = "suffix"
     adopt_same_name: bool = False
     on_local_edit: Literal["source", "keep"] = "source"
+    vanish_grace_runs: int = Field(0, ge=0)
     moodle: Moodle = Moodle()
     state_connection: str = "groupsync_state"
+    journal_days: int | None = Field(400, ge=1)
     environments: dict[str, Environment] = Field(default_factory=dict)
     breaker: BreakerLimits = BreakerLimits()
 

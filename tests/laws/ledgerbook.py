@@ -5,7 +5,8 @@ from copy import deepcopy
 from itertools import count
 from typing import Any
 
-from include.groupsync.model.journal import Intent, Outcome, Settled
+from include.groupsync.model.change import Change
+from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
 from include.groupsync.model.things import Group, Grouping
@@ -48,8 +49,12 @@ class LedgerBook:
     def settle(self, settled: Sequence[Settled]) -> None:
         for one in settled:
             intent = self._open.pop(one.entry)
-            if one.outcome is Outcome.DONE:
+            if one.outcome is Outcome.DONE and intent.change.rule != REFRESH:
                 self._done(intent, one.made_id)
+
+    def done(self, changes: Sequence[Change]) -> dict[int, int | None]:
+        """No run here goes on after it was interrupted."""
+        return {}
 
     def _done(self, intent: Intent, made_id: int | None) -> None:
         change = intent.change

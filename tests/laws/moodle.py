@@ -8,6 +8,7 @@ from typing import Any
 
 from include.groupsync.errors import MoodleRefused
 from include.groupsync.model import keys
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.snapshot import Now, Use
 
 Pair = tuple[int, int]
@@ -70,9 +71,6 @@ class MemoryMoodle:
     def limit(self, fields: int) -> int:
         return self.batch
 
-    def heal(self, course_id: int) -> None:
-        """There is no cache here."""
-
     # --- reading
 
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
@@ -87,14 +85,23 @@ class MemoryMoodle:
         holds = tuple(sorted(other for own, other in inside if own == at))
         return Now(one.course_id, keys.key(one.idnumber), one.name, one.description, 1, holds)
 
+    def objects_in(self, kind: Kind, course_id: int) -> dict[int, Now]:
+        """There is no cache here: what is listed is there."""
+        objects = self.state.groups if kind is Kind.GROUP else self.state.groupings
+        return {at: self._now(one, (), at) for at, one in objects.items() if one.course_id == course_id}
+
+    def enrolled_in(self, course_id: int) -> frozenset[int]:
+        return frozenset(user_id for course, user_id in self.state.enrolled if course == course_id)
+
     def uses_in(self, course_id: int) -> list[Use]:
         """No activity uses anything here."""
         return []
 
     def links_in(self, course_id: int) -> dict[int, list[int]]:
-        """The groups of every grouping of the course."""
-        own = [at for at, one in self.state.groupings.items() if one.course_id == course_id]
-        return {at: sorted(group for grouping, group in self.state.links if grouping == at) for at in own}
+        """The groupings of every group that is in one of the course."""
+        own = {at for at, one in self.state.groupings.items() if one.course_id == course_id}
+        links = sorted(pair for pair in self.state.links if pair[0] in own)
+        return {group: [a for a, b in links if b == group] for _, group in links}
 
     # --- writing
 

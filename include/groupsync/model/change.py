@@ -68,6 +68,10 @@ class Change:
         return Action.DELETE if self.after is None else Action.UPDATE
 
     @property
+    def is_claim(self) -> bool:
+        return self.action is Action.UPDATE and self.kind in (Kind.LINK, Kind.MEMBERSHIP)
+
+    @property
     def course(self) -> str:
         return self.thing.course
 

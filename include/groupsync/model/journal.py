@@ -10,14 +10,20 @@ from include.groupsync.model.frames import TEXT, WHOLE, Schema
 
 class Outcome(StrEnum):
     """``waiting``: what it depends on failed.  ``skipped``: no longer what the plan expects (rule A2).
-    ``unknown``: sent, and no answer came.  ``not tried``: the run ended before it."""
+    ``deferred``: the person is not enrolled, and added once they are (rule M4).  ``unknown``: sent, and no answer
+    came.  ``not tried``: the run ended before it, or Moodle does not have what was sent."""
 
     DONE = "done"
     REFUSED = "refused"
     SKIPPED = "skipped"
     WAITING = "waiting"
+    DEFERRED = "deferred"
     UNKNOWN = "unknown"
     NOT_TRIED = "not tried"
+
+
+# The rule of changes that only make Moodle forget a stale cache: journaled like all, and never managed.
+REFRESH = "A3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,9 @@ MANAGED_MEMBERSHIPS: Schema = {
 # exclude.
 EXCEPTIONS: Schema = {"course": TEXT, "group": TEXT, "user": TEXT, "what": TEXT}
 
+# What the runs of a term have missed, and in how many of them; ``user`` is empty for an object.
+VANISHING: Schema = {"kind": TEXT, "course": TEXT, "key": TEXT, "user": TEXT, "runs": WHOLE}
+
 LEDGER: dict[str, Schema] = {
     "objects": MANAGED_OBJECTS,
     "links": MANAGED_LINKS,

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 
 from include.groupsync.model.frames import Schema, conform
 from include.groupsync.model.run_path import safe_run_id
+
+_PIECE = 10_000  # rows that are kept in memory while a frame grows
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,30 @@ class RunFolder:
         with _Whole(self.path / f"{name}.parquet") as part:
             pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
 
+    @contextmanager
+    def rows_of(self, name: str, schema: Schema) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+        """Saves a frame row by row, in pieces: what is given to the function in the ``with`` block.
+
+        What was given is saved although the block fails.
+        """
+        kept: list[Mapping[str, Any]] = []
+        arrow = pa.schema(list(schema.items()))
+        with _Whole(self.path / f"{name}.parquet", always=True) as part, pq.ParquetWriter(part, arrow) as writer:
+
+            def flush() -> None:
+                writer.write_table(pa.Table.from_pylist(kept, schema=arrow))
+                kept.clear()
+
+            def add(row: Mapping[str, Any]) -> None:
+                kept.append(row)
+                if len(kept) >= _PIECE:
+                    flush()
+
+            try:
+                yield add
+            finally:
+                flush()
+
     def frame(self, name: str) -> pd.DataFrame:
         """The saved frame, Arrow-backed; FileNotFoundError where the step before has not left it."""
         return pd.read_parquet(self.path / f"{name}.parquet", dtype_backend="pyarrow")
@@ -56,10 +83,10 @@ class RunFolder:
 
 
 class _Whole:
-    """Writes beside the target and renames at the end: a killed task leaves no half file."""
+    """Writes beside the target and renames at the end, or ``always``: a killed task leaves no half file."""
 
-    def __init__(self, target: Path):
-        self.target = target
+    def __init__(self, target: Path, always: bool = False):
+        self.target, self.always = target, always
         self.part = target.with_name(f".{target.name}.{os.getpid()}")
 
     def __enter__(self) -> Path:
@@ -67,7 +94,7 @@ class _Whole:
         return self.part
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed:
+        if failed and not self.always:
             self.part.unlink(missing_ok=True)
         else:
             self.part.replace(self.target)

@@ -3,11 +3,11 @@
 Text is as Moodle stores it; an empty idnumber is null.  ``course`` and ``user`` are keys as rule K3 reads them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from include.groupsync.model.frames import TEXT, WHOLE, Schema
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
 
 COURSES: Schema = {"course_id": WHOLE, "course": TEXT}
 GROUPINGS: Schema = {
@@ -32,6 +32,7 @@ MEMBERS: Schema = {"group_id": WHOLE, "user_id": WHOLE}
 PARTICIPANTS: Schema = {"course_id": WHOLE, "user_id": WHOLE}
 USERS: Schema = {"user_id": WHOLE, "user": TEXT}
 UNREAD: Schema = {"course_id": WHOLE, "reason": TEXT}
+STALE: Schema = {"course_id": WHOLE}
 
 SCHEMAS: dict[str, Schema] = {
     "courses": COURSES,
@@ -42,6 +43,7 @@ SCHEMAS: dict[str, Schema] = {
     "participants": PARTICIPANTS,
     "users": USERS,
     "unread": UNREAD,
+    "stale": STALE,
 }
 
 
@@ -51,6 +53,7 @@ class Snapshot:
 
     ``courses`` are the courses of Moodle whose key is in scope, all of them; ``unread`` the ones that could
     not be read, which are left out of everything (rule O3).  ``participants`` are enrolled, suspended or not.
+    ``stale`` are courses whose lists, from Moodle's cache, say other than its database.
     """
 
     courses: pd.DataFrame
@@ -61,6 +64,7 @@ class Snapshot:
     participants: pd.DataFrame
     users: pd.DataFrame
     unread: pd.DataFrame
+    stale: pd.DataFrame = field(default_factory=lambda: frame_of([], STALE))
 
 
 @dataclass(frozen=True)

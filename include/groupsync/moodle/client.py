@@ -7,14 +7,14 @@ with the key ``exception``, and what is not JSON does not come from Moodle.
 import json
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from include.groupsync.errors import MoodleRefused, MoodleUnreachable, OutcomeUnknown, SettingsError
+from include.groupsync.errors import MoodleError, MoodleRefused, MoodleUnreachable, OutcomeUnknown, SettingsError
 from include.groupsync.model.connection import MoodleConnection
 from include.groupsync.settings import Moodle
 
@@ -37,7 +37,8 @@ _NAMELESS = {"errorremovenotpermitted": "the member was added by an enrolment me
 class MoodleClient:
     """Calls web-service functions of one site with one token.
 
-    Reads are repeated by urllib3 where that is safe; a writing call is sent once.
+    Reads are repeated by urllib3 where that is safe; a writing call is sent once.  ``before_call`` may raise to
+    keep a call from being sent.
     """
 
     def __init__(self, connection: MoodleConnection, settings: Moodle):
@@ -47,6 +48,7 @@ class MoodleClient:
             )
         self.connection, self.settings = connection, settings
         self.calls: Counter[str] = Counter()
+        self.before_call: Callable[[], None] = lambda: None
         self._endpoint = connection.url.rstrip("/") + "/webservice/rest/server.php"
         self._local = threading.local()
 
@@ -82,6 +84,7 @@ class MoodleClient:
         ]
         if len(form) > self.settings.form_variables:
             raise ValueError(f"{function}: {len(form)} form variables, limit {self.settings.form_variables}")
+        self.before_call()
         self.calls[function] += 1
         timeouts = (self.settings.connect_timeout, self.settings.read_timeout)
         try:
@@ -99,11 +102,7 @@ class MoodleClient:
 
     def _answer(self, function: str, answer: requests.Response) -> Any:
         if answer.status_code != 200:
-            # 502 and 504 come from a gateway that gave up on a PHP which may go on; the others from one that
-            # never passed the call on, from maintenance mode, or from web services being switched off.
-            lost = answer.status_code in (500, 502, 504)
-            error = OutcomeUnknown if lost else MoodleUnreachable
-            raise error(self._told(function, f"HTTP {answer.status_code}"))
+            raise self._no_answer(function, answer)
         try:
             value = json.loads(answer.content)
         except ValueError:
@@ -112,6 +111,19 @@ class MoodleClient:
         if isinstance(value, dict) and "exception" in value:
             self._refuse(function, value)
         return value
+
+    def _no_answer(self, function: str, answer: requests.Response) -> MoodleError:
+        """What a status other than 200 means; it never comes from Moodle's web services themselves."""
+        status, told = answer.status_code, self._told(function, f"HTTP {answer.status_code}")
+        if status in (413, 414):
+            return MoodleRefused(function, f"http{status}", "the web server does not take a call of this size")
+        retry_after = answer.headers.get("Retry-After", "")
+        if status >= 500 and not (status == 503 and retry_after):
+            # A gateway that gave up on a PHP which may go on; only maintenance mode says when to come back.
+            return OutcomeUnknown(told)
+        error = MoodleUnreachable(told)
+        error.retry_after = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+        return error
 
     def _refuse(self, function: str, error: Mapping[str, Any]) -> None:
         code, message = str(error.get("errorcode", "")), str(error.get("message", ""))

@@ -15,6 +15,7 @@ import pandas as pd
 from include.groupsync.errors import MoodleRefused, SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Now, Snapshot, Use
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import CONTROL_COURSE
@@ -53,12 +54,17 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
     return frame_of(found, COURSES)
 
 
+# An object as a list or the database has it: kind, id, name and idnumber.
+_Listed = tuple[str, int, str, str]
+
+
 @dataclass
 class _Courses:
     """What the calls per course gave: ids to be looked up, people, and the courses that failed."""
 
     group_ids: dict[int, list[int]] = field(default_factory=dict)
     grouping_ids: dict[int, list[int]] = field(default_factory=dict)
+    listed: dict[int, set[_Listed]] = field(default_factory=dict)
     people: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     unread: dict[int, str] = field(default_factory=dict)
 
@@ -126,18 +132,19 @@ def _no_such_user(_: str, refused: MoodleRefused) -> None:
         raise refused
 
 
-_Outcome = tuple[list[int], list[int], list[dict[str, Any]]] | str
+_Answers = list[dict[str, Any]]
+_Outcome = tuple[_Answers, _Answers, _Answers] | str
 
 
 def _read_course(client: MoodleClient, course_id: int, user_field: str, with_people: bool) -> _Outcome:
-    course = {"courseid": course_id}
+    course = {"courseid": course_id} | RAW
     try:
         groups = client.read("core_group_get_course_groups", course)
         groupings = client.read("core_group_get_course_groupings", course)
         people = _participants(client, course_id, user_field) if with_people else []
     except MoodleRefused as refused:
         return str(refused)
-    return [g["id"] for g in groups], [g["id"] for g in groupings], people
+    return groups, groupings, people
 
 
 def _participants(client: MoodleClient, course_id: int, user_field: str) -> list[dict[str, Any]]:
@@ -160,10 +167,24 @@ def _collect(
     if isinstance(outcome, str):
         lists.unread[course_id] = outcome
         return
-    group_ids, grouping_ids, people = outcome
-    lists.group_ids[course_id] = sorted({*group_ids, *known_groups.get(course_id, ())})
-    lists.grouping_ids[course_id] = sorted({*grouping_ids, *known_groupings.get(course_id, ())})
+    groups, groupings, people = outcome
+    lists.group_ids[course_id] = sorted({*(g["id"] for g in groups), *known_groups.get(course_id, ())})
+    lists.grouping_ids[course_id] = sorted({*(g["id"] for g in groupings), *known_groupings.get(course_id, ())})
+    lists.listed[course_id] = {*_as_listed("group", groups), *_as_listed("grouping", groupings)}
     lists.people[course_id] = people
+
+
+def _as_listed(kind: str, objects: Iterable[Mapping[str, Any]]) -> Iterator[_Listed]:
+    return ((kind, one["id"], one["name"], one["idnumber"] or "") for one in objects)
+
+
+def _stale(lists: _Courses, groups: _Answers, groupings: _Answers, course_ids: set[int]) -> list[int]:
+    """The courses whose cached lists say other than the database."""
+    true: dict[int, set[_Listed]] = {course_id: set() for course_id in course_ids}
+    for kind, objects in (("group", groups), ("grouping", groupings)):
+        for one in objects:
+            true[one["courseid"]].update(_as_listed(kind, [one]))
+    return sorted(course_id for course_id, there in true.items() if there != lists.listed.get(course_id))
 
 
 def _details(
@@ -242,6 +263,7 @@ def _snapshot(
         ],
         "participants": [{"course_id": c, "user_id": person["user_id"]} for c, person in people],
         "users": [person for _, person in people],
+        "stale": [{"course_id": c} for c in _stale(lists, groups, groupings, ids)],
         "unread": [{"course_id": c, "reason": reason} for c, reason in sorted(lists.unread.items())],
     }
     frames = {name: frame_of(some, SCHEMAS[name]).drop_duplicates() for name, some in records.items()}
@@ -276,6 +298,16 @@ class ObjectsNow:
         """Groupings with their groups; an id that is gone is left out."""
         found = self._ask("core_group_get_groupings", "groupingids", ids, RAW | {"returngroups": 1})
         return {g["id"]: _now(g, tuple(sorted(x["id"] for x in g.get("groups", ())))) for g in found}
+
+    def objects_in(self, kind: Kind, course_id: int) -> dict[int, Now]:
+        """A course's groupings or groups, without what they hold: by Moodle's list, as the database has them."""
+        listed = self._client.read(f"core_group_get_course_{kind}s", {"courseid": course_id})
+        found = self._ask(f"core_group_get_{kind}s", f"{kind}ids", [one["id"] for one in listed], RAW)
+        return {one["id"]: _now(one, ()) for one in found if one["courseid"] == course_id}
+
+    def enrolled_in(self, course_id: int) -> frozenset[int]:
+        """Who is enrolled in a course, suspended or not."""
+        return frozenset(person["user_id"] for person in _participants(self._client, course_id, "id"))
 
     def links_in(self, course_id: int) -> dict[int, list[int]]:
         """The groupings that each group of the course is in, by group id."""

@@ -3,7 +3,6 @@
 Every call is all or nothing in Moodle; it raises what ``MoodleClient.write`` raises.
 """
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,16 +61,6 @@ class MoodleWriter:
 
     def remove_members(self, pairs: Sequence[Pair]) -> None:
         self._client.write("core_group_delete_group_members", {"members": _pairs(pairs, "groupid", "userid")})
-
-    def heal(self, course_id: int) -> None:
-        """Make Moodle forget the phantoms that a refused batch left in the course's group cache.
-
-        Any successful group or grouping write in the course does it.  A grouping that lives for two calls
-        is the one write that changes nothing that anybody uses.
-        """
-        name = f"groupsync cache refresh {uuid.uuid4()}"
-        item = {"courseid": course_id, "name": name, "description": "", "idnumber": ""}
-        self.delete_groupings(self.create_groupings([item]))
 
     def _create(self, function: str, argument: str, items: Sequence[Item]) -> list[int]:
         made = self._client.write(function, {argument: list(items)})

@@ -1,18 +1,45 @@
 """The journal, and with it the ledger: an outcome and what it makes managed are one transaction (rule J1)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from include.groupsync.model.journal import Intent, Outcome, Settled
-from include.groupsync.model.kind import Kind
+from include.groupsync.model.change import Change
+from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
+from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
-from include.groupsync.model.things import Group, Grouping
+from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger
 from include.groupsync.state.tables import JOURNAL, OBJECT
+
+_UNSETTLED = sa.or_(JOURNAL.c.outcome.is_(None), JOURNAL.c.outcome == str(Outcome.UNKNOWN))
+
+
+def unsettled_runs(link: sa.Connection) -> list[tuple[str, str]]:
+    """The runs, with their terms, that sent changes of which nobody knows what became of them."""
+    several = sa.select(JOURNAL.c.run_id, JOURNAL.c.term).where(_UNSETTLED).distinct()
+    return [(row.run_id, row.term or "") for row in link.execute(several.order_by(JOURNAL.c.run_id))]
+
+
+def left_behind(link: sa.Connection) -> list[tuple[int, Grouping, int]]:
+    """The temporary groupings that were made to refresh a course and not removed: course id, thing, id."""
+    made, gone = JOURNAL.alias("made"), JOURNAL.alias("gone")
+    deleted = sa.select(gone.c.entry).where(
+        gone.c.rule == REFRESH,
+        gone.c.action == str(Action.DELETE),
+        gone.c.outcome == str(Outcome.DONE),
+        gone.c.grouping_id == made.c.grouping_id,
+    )
+    statement = sa.select(made.c.course_id, made.c.after, made.c.grouping_id).where(
+        made.c.rule == REFRESH,
+        made.c.action == str(Action.CREATE),
+        made.c.outcome == str(Outcome.DONE),
+        ~deleted.exists(),
+    )
+    return [(row.course_id, Grouping(**row.after), row.grouping_id) for row in link.execute(statement)]
 
 
 class RunJournal:
@@ -21,10 +48,50 @@ class RunJournal:
     def __init__(self, engine: sa.Engine, run_id: str, term: str, now: Callable[[], datetime]):
         self._engine, self._run_id, self._term, self._now = engine, run_id, term, now
         self._open: dict[int, Intent] = {}
+        self._resumed: bool | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run has sent something of its plan, in this process or before it was interrupted."""
+        sent = sa.select(JOURNAL.c.entry).where(JOURNAL.c.run_id == self._run_id, JOURNAL.c.rule != REFRESH)
+        with self._engine.connect() as link:
+            return link.execute(sent.limit(1)).first() is not None
+
+    def unsettled(self) -> list[tuple[int, Intent]]:
+        """The run's entries of which nobody knows what became of them, to be settled now; in their order."""
+        own = sa.select(JOURNAL).where(JOURNAL.c.run_id == self._run_id, _UNSETTLED).order_by(JOURNAL.c.entry)
+        with self._engine.connect() as link:
+            found = [(int(row.entry), _intent(row)) for row in link.execute(own)]
+        self._open.update(found)
+        return found
+
+    def done(self, changes: Sequence[Change]) -> dict[int, int | None]:
+        """The places of changes that this run did before it was interrupted, with the object's id."""
+        if self._resumed is None:
+            self._resumed = self.has_begun
+        if not self._resumed or not changes:
+            return {}
+        courses = sorted({change.course for change in changes})
+        statement = sa.select(JOURNAL).where(
+            JOURNAL.c.run_id == self._run_id,
+            JOURNAL.c.course.in_(courses),
+            JOURNAL.c.kind == str(changes[0].kind),
+            JOURNAL.c.action == str(changes[0].action),
+            JOURNAL.c.outcome == str(Outcome.DONE),
+            JOURNAL.c.rule != REFRESH,
+        )
+        with self._engine.connect() as link:
+            done = {_same(_change(row)): row for row in link.execute(statement)}
+        found = {}
+        for at, change in enumerate(changes):
+            row = done.get(_same(change))
+            if row is not None:
+                found[at] = row.grouping_id if change.kind is Kind.GROUPING else row.group_id
+        return found
 
     def intend(self, intents: Sequence[Intent]) -> list[int]:
         """Write down what is about to be sent; the entries' numbers, in the order of the intents."""
-        common = {"run_id": self._run_id, "intent_at": self._now()}
+        common = {"run_id": self._run_id, "term": self._term, "intent_at": self._now()}
         numbered = JOURNAL.insert().returning(JOURNAL.c.entry, sort_by_parameter_order=True)
         with self._engine.begin() as link:
             made = link.execute(numbered, [_entry(intent) | common for intent in intents]).scalars()
@@ -41,6 +108,7 @@ class RunJournal:
             {"of_entry": s.entry, "to": str(s.outcome), "at": at, "why": s.reason, "made": s.made_id} for s in settled
         ]
         done = [(self._open[s.entry], s.made_id) for s in settled if s.outcome is Outcome.DONE]
+        done = [(intent, made) for intent, made in done if intent.change.rule != REFRESH]
         with self._engine.begin() as link:
             link.execute(_SETTLE, outcomes)
             for kind in Kind:
@@ -146,4 +214,34 @@ def _entry(intent: Intent) -> dict[str, Any]:
         "user_id": intent.user_id,
         "before": before | (intent.image or {}) if before else None,
         "after": asdict(change.after) if change.after else None,
+        "module": change.module,
     }
+
+
+def _intent(row: Any) -> Intent:
+    """The intent of a journal row; of a before-image only what is needed to find the thing."""
+    return Intent(_change(row), row.batch, row.course_id, row.grouping_id, row.group_id, row.user_id)
+
+
+def _change(row: Any) -> Change:
+    return Change(_thing(row.kind, row.before), _thing(row.kind, row.after), row.rule, row.module)
+
+
+def _thing(kind: str, values: Mapping[str, Any] | None) -> Thing | None:
+    made = _THINGS[Kind(kind)]
+    return made(**{part.name: values.get(part.name) for part in fields(made)}) if values else None
+
+
+def _same(change: Change) -> tuple[Any, ...]:
+    """What tells changes of one run apart.  A delete's image has the fields of the moment: its key is enough."""
+    thing = change.thing
+    own = tuple(getattr(thing, part, None) for part in ("course", "grouping", "group", "user"))
+    return (change.action, *own, *((change.before, change.after) if change.action is Action.UPDATE else ()))
+
+
+_THINGS: dict[Kind, type[Any]] = {
+    Kind.GROUPING: Grouping,
+    Kind.GROUP: Group,
+    Kind.LINK: Link,
+    Kind.MEMBERSHIP: Membership,
+}

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from include.groupsync.model.frames import conform, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
-from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT
+from include.groupsync.model.ledger import VANISHING as MISSED
+from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT, VANISHING
 
 TABLES = {"objects": OBJECT, "links": LINK, "memberships": MEMBERSHIP}
 _KEYS = {
@@ -30,6 +31,19 @@ def load_exceptions(link: sa.Connection) -> pd.DataFrame:
     """The data team's pins and exclusions (columns EXCEPTIONS, rule M6)."""
     statement = sa.select(*(EXCEPTION.c[column] for column in EXCEPTIONS))
     return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), EXCEPTIONS)
+
+
+def load_vanishing(link: sa.Connection, term: str) -> pd.DataFrame:
+    """What the last complete runs of the term missed (columns VANISHING)."""
+    statement = sa.select(*(VANISHING.c[column] for column in MISSED)).where(VANISHING.c.term == term)
+    return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), MISSED)
+
+
+def save_vanishing(link: sa.Connection, term: str, vanishing: pd.DataFrame) -> None:
+    """What this run missed (columns VANISHING), in the place of what the one before did."""
+    link.execute(VANISHING.delete().where(VANISHING.c.term == term))
+    if len(vanishing):
+        link.execute(VANISHING.insert(), [{"term": term, **row} for row in rows(vanishing)])
 
 
 def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:

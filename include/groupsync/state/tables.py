@@ -69,7 +69,7 @@ JOURNAL = sa.Table(
     "journal",
     METADATA,
     sa.Column("entry", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("run_id", sa.String(250), nullable=False, index=True),
+    sa.Column("run_id", sa.String(250), nullable=False),
     sa.Column("batch", sa.Integer, nullable=False),
     sa.Column("kind", sa.String(10), nullable=False),
     sa.Column("action", sa.String(10), nullable=False),
@@ -85,9 +85,38 @@ JOURNAL = sa.Table(
     sa.Column("before", sa.JSON(none_as_null=True)),
     sa.Column("after", sa.JSON(none_as_null=True)),
     sa.Column("intent_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("outcome", sa.String(20)),
+    sa.Column("outcome", sa.String(20), index=True),
     sa.Column("outcome_at", sa.DateTime(timezone=True)),
     sa.Column("reason", sa.Text),
+    # What an entry makes managed once it is found out, by a later run too, that it was done.
+    sa.Column("term", sa.String(50)),
+    sa.Column("module", sa.String(255)),
+    sa.Index("ix_journal_run_id_course", "run_id", "course"),
+    sa.Index("ix_journal_rule", "rule"),
+)
+
+# Who is writing to a Moodle site (rule A6); ``token`` is new each time it is taken.
+LEASE = sa.Table(
+    "lease",
+    METADATA,
+    sa.Column("site", sa.String(255), primary_key=True),
+    sa.Column("holder", sa.String(250), nullable=False),
+    sa.Column("token", sa.String(36), nullable=False),
+    sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+)
+
+# What is managed and was missing from the last complete runs of a term, and from how many of them; ``user`` is
+# empty for an object.
+VANISHING = sa.Table(
+    "vanishing",
+    METADATA,
+    sa.Column("term", sa.String(50), primary_key=True),
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("course", sa.String(255), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("user", sa.String(255), primary_key=True),
+    sa.Column("runs", sa.Integer, nullable=False),
 )
 
 RUN = sa.Table(

@@ -1,5 +1,6 @@
 """Write what is released to Moodle, and read it back; nothing else in the project writes to Moodle (rule A7)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.model.things import Group, Grouping
+from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import ObjectsNow, read_snapshot
 from include.groupsync.moodle.writer import MoodleWriter
 from include.groupsync.state import ledger
@@ -23,7 +26,10 @@ from include.groupsync.state.journal import RunJournal
 from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.identify import require_identity
 from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
+from include.groupsync.steps.writing import healing_of, settle_open, sweep, writing
 
+# What may have left something in a course, if only in Moodle's cache.
+_TOUCHED = [str(Outcome.DONE), str(Outcome.REFUSED), str(Outcome.UNKNOWN)]
 _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
 
 
@@ -37,52 +43,69 @@ def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, A
 
 
 def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) -> Mapping[str, Any]:
-    """Send a part of a judged plan that is released; the identity is compared once more before (rule I3)."""
+    """Send a part of a judged plan that is released; the identity is compared once more before (rule I3).
+
+    What an interrupted attempt of the same run sent is settled first, and what it did is not sent again.
+    """
     client = client_of(deployment)
-    require_identity(deployment, client)
+    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now)
+    counts: Counter[str] = Counter()
+    with writing(deployment, run, client) as pace:
+        require_identity(deployment, client)
+        _observe(deployment, folder, journal)
+        snapshot = load_snapshot(folder)
+        healing = healing_of(deployment, run, client, pace)
+        settle_open(deployment, client, pace, healing)
+        sweep(deployment, healing, frozenset(snapshot.courses["course_id"]))
+        executor = Executor(
+            writer=MoodleWriter(client),
+            reader=ObjectsNow(client),
+            journal=journal,
+            ids=_ids(folder),
+            formats=_formats(snapshot),
+            pace=pace,
+            **_before_images(snapshot, folder.frame("users"), part),
+        )
+        with folder.rows_of("outcomes", OUTCOME) as save:
+
+            def record(result: Result) -> None:
+                counts[str(result.outcome)] += 1
+                save(_outcome_row(result))
+
+            executor.apply(part, record)
+    return {"outcomes": dict(counts), "calls": dict(client.calls)}
+
+
+def _observe(deployment: Deployment, folder: RunFolder, journal: RunJournal) -> None:
+    """Write what the run observed, once: on a second attempt the ledger knows better by what was done."""
+    if journal.has_begun:
+        return
     with deployment.state.begin() as link:
         for name, table in _OBSERVED.items():
             ledger.observe(link, table, folder.frame(f"observed/{name}"))
-    snapshot = load_snapshot(folder)
-    executor = Executor(
-        writer=MoodleWriter(client),
-        reader=ObjectsNow(client),
-        journal=RunJournal(deployment.state, run.run_id, run.term_key, deployment.now),
-        ids=_ids(folder),
-        formats=_formats(snapshot),
-        **_before_images(snapshot, folder.frame("users"), part),
-    )
-    results: list[Result] = []
-    try:
-        executor.apply(part, results.append)
-    finally:
-        folder.save_frame("outcomes", frame_of(map(_outcome_row, results), OUTCOME), OUTCOME)
-    return {"outcomes": _count(results), "calls": dict(client.calls)}
 
 
 @recorded
 def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Read the touched courses again and compare (rule J2); ApplyError where Moodle differs."""
+    """Read the touched courses again and compare (rule J2); ApplyError where Moodle differs.
+
+    A course whose list is out of date, as somebody looked while it was written to, is healed.
+    """
     outcomes, client = folder.frame("outcomes"), client_of(deployment)
-    touched = set(outcomes.loc[outcomes["outcome"] == str(Outcome.DONE), "course"])
+    touched = set(outcomes.loc[outcomes["outcome"].isin(_TOUCHED), "course"])
     courses = folder.frame("moodle/courses")
     ids = _ids(folder)
     results = _results(load_split(folder).released, outcomes)
-    made: dict[Kind, dict[int, list[int]]] = {Kind.GROUP: {}, Kind.GROUPING: {}}
-    for result in results:
-        thing = result.change.after
-        if result.made_id is not None and thing is not None:
-            own = getattr(thing, str(thing.kind))
-            ids.objects[thing.kind, thing.course, own] = result.made_id
-            made[thing.kind].setdefault(ids.courses[thing.course], []).append(result.made_id)
+    known = _known_objects(results, ids, touched)
     now = read_snapshot(
         client,
         courses[courses["course"].isin(list(touched))].reset_index(drop=True),
         user_field=deployment.settings.localuserfield,
         with_people=False,
-        known_groups=made[Kind.GROUP],
-        known_groupings=made[Kind.GROUPING],
+        known_groups=known[Kind.GROUP],
+        known_groupings=known[Kind.GROUPING],
     )
+    _heal(deployment, run, client, now)
     found = differences(results, ids, State(now))
     folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
     if found:
@@ -91,6 +114,30 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
             f" {found[0].course}: {found[0].reason}. The report lists all of them."
         )
     return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+
+
+def _known_objects(results: list[Result], ids: Ids, touched: set[str]) -> dict[Kind, dict[int, list[int]]]:
+    """What must be in Moodle of the touched courses, by kind and course id: its lists may hide it."""
+    gone: set[tuple[Kind, str, str]] = set()
+    for result in results:
+        before, after = result.change.before, result.change.after
+        if result.made_id is not None and isinstance(after, Grouping | Group):
+            ids.objects[after.kind, after.course, after.key] = result.made_id
+        if result.outcome is Outcome.DONE and after is None and isinstance(before, Grouping | Group):
+            gone.add((before.kind, before.course, before.key))
+    known: dict[Kind, dict[int, list[int]]] = {Kind.GROUP: {}, Kind.GROUPING: {}}
+    for (kind, course, key), moodle_id in ids.objects.items():
+        if course in touched and (kind, course, key) not in gone:
+            known[kind].setdefault(ids.courses[course], []).append(moodle_id)
+    return known
+
+
+def _heal(deployment: Deployment, run: Run, client: MoodleClient, now: Snapshot) -> None:
+    stale = set(now.stale["course_id"])
+    if stale:
+        with writing(deployment, run, client) as pace:
+            courses = {row["course_id"]: row["course"] for row in rows(now.courses)}
+            healing_of(deployment, run, client, pace).heal({at: courses[at] for at in sorted(stale)})
 
 
 def _ids(folder: RunFolder) -> Ids:
@@ -138,10 +185,3 @@ def _results(released: Plan, outcomes: pd.DataFrame) -> list[Result]:
         row = found[key(change.kind, change.action, change.row())]
         results.append(Result(change, Outcome(row["outcome"]), row["reason"], row["made_id"]))
     return results
-
-
-def _count(results: list[Result]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for result in results:
-        counts[str(result.outcome)] = counts.get(str(result.outcome), 0) + 1
-    return counts

@@ -20,8 +20,10 @@ from include.groupsync.source.database import snapshot
 from include.groupsync.source.extract import REMOTE, read_dataset
 from include.groupsync.source.mappings import in_scope
 from include.groupsync.state import ledger, term_states
+from include.groupsync.state.journal import unsettled_runs
 from include.groupsync.steps.run import Deployment, Run, client_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
+from include.groupsync.steps.writing import settle_open, writing
 
 
 @recorded
@@ -47,6 +49,7 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
 def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """The courses that the mappings speak of, with everything in them, and the ledger as it is now."""
     settings, client = deployment.settings, client_of(deployment)
+    settled = _settle(deployment, run, client)
     managed = _save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
     scope = scope_of_rows(cleaned, settings, run.term(deployment))
@@ -65,7 +68,16 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     save_snapshot(folder, found)
     others = _others(client, cleaned, scope, found.users, settings)
     folder.save_frame("users", pd.concat([found.users, others]).drop_duplicates(), USERS)
-    return {"courses": len(courses), "unread": len(found.unread), "calls": dict(client.calls)}
+    return {"courses": len(courses), "unread": len(found.unread), "settled": settled, "calls": dict(client.calls)}
+
+
+def _settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
+    """What an interrupted run did without anybody knowing is in the ledger before anything is compared with it."""
+    with deployment.state.connect() as link:
+        if not unsettled_runs(link):
+            return 0
+    with writing(deployment, run, client) as pace:
+        return settle_open(deployment, client, pace)
 
 
 def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:

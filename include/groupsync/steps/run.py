@@ -1,6 +1,7 @@
 """What a step is given: the deployment with everything from outside, and the run with its folder."""
 
 import json
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Deployment:
     """Everything that comes from outside: nothing below reads the environment, a clock or a connection itself.
 
     ``environment`` is the deployment's name, set outside the project (rule I1); ``databases`` and ``moodle``
-    are looked up by the connection names of the settings; ``now`` gives aware UTC times.
+    are looked up by the connection names of the settings; ``now`` gives aware UTC times, ``sleep`` waits for
+    seconds of the same clock.
     """
 
     environment: str
@@ -37,6 +39,7 @@ class Deployment:
     project_root: Path
     runs_root: Path
     now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
 
     def database(self, conn_id: str) -> DatabaseConnection:
         """The connection of that name; SettingsError where Airflow has none."""
