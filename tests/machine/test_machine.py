@@ -35,7 +35,7 @@ TIGHT = {"breaker": {"run_deletes": {"fraction": 0, "floor": 0}, "run_removals":
 
 # Not yet: what a call did whose answer was lost is not found out, so that a link or membership which it made is
 # taken for somebody else's.
-LOST_ANSWERS_ARE_SETTLED = False
+LOST_ANSWERS_ARE_SETTLED = True
 
 
 def start(folder: Path, limits: dict[str, Any]) -> Path:
