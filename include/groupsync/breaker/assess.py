@@ -66,7 +66,7 @@ def split(plan: Plan, verdict: Verdict) -> Split:
     for trip in verdict.trips:
         if trip.reach is not None:
             held |= _reached(frame, trip.reach)
-    held = _with_dependents(frame, held)
+    held = with_dependents(frame, held)
     return Split(released=plan.only(~held), held=plan.only(held))
 
 
@@ -79,7 +79,7 @@ def _reached(frame: pd.DataFrame, reach: Reach) -> pd.Series:
     return reached.fillna(False).astype(bool)
 
 
-def _with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
+def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
     """Held, and all that waits for it, however long the chain."""
     near = frame[frame["course"].isin(frame.loc[held, "course"].unique())]
     depends = near["waits_for"].notna() | near["kind"].isin(["link", "membership"])

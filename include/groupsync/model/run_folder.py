@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 import pyarrow as pa
@@ -80,6 +80,12 @@ class RunFolder:
     def save_text(self, name: str, text: str) -> None:
         with _Whole(self.path / name) as part:
             part.write_text(text, encoding="utf-8")
+
+    @contextmanager
+    def text_file(self, name: str) -> Iterator[TextIO]:
+        """A text that is written bit by bit."""
+        with _Whole(self.path / name) as part, part.open("w", encoding="utf-8", newline="") as text:
+            yield text
 
 
 class _Whole:

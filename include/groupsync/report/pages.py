@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,39 @@ def rejected_page(document: Mapping[str, Any], findings: pd.DataFrame) -> str:
     """The findings (columns FINDING) as a page."""
     template = _TEMPLATES.get_template("rejected.html")
     return template.render(report=document, shown=rows(findings.head(_FINDINGS)), total=len(findings))
+
+
+def journal_page(run: Mapping[str, Any], first: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> str:
+    """The first entries of a run's journal as a page; ``counts`` are all of its entries by outcome."""
+    shown = [{**entry, "changed": _changed(entry)} for entry in first]
+    return _TEMPLATES.get_template("journal.html").render(report=run, shown=shown, counts=counts)
+
+
+def _changed(entry: Mapping[str, Any]) -> list[str]:
+    """What an entry changed, or all that a delete took away, field by field."""
+    before, after = entry["before"] or {}, entry["after"] or {}
+    names = sorted({*before, *after} - {"course", "grouping", "group", "user"})
+    told = ((name, before.get(name), after.get(name)) for name in names)
+    if entry["action"] == "update":
+        return [f"{name}: {old} → {new}" for name, old, new in told if old != new]
+    return [f"{name}: {_brief(old if after == {} else new)}" for name, old, new in told if old or new]
+
+
+def _brief(value: Any) -> str:
+    """People by their source key, or by id where they have none."""
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(
+        str((one.get("user") or one.get("user_id") or one) if isinstance(one, Mapping) else one) for one in value
+    )
+
+
+def journal_row(entry: Mapping[str, Any]) -> list[Any]:
+    """An entry as a row of the journal's CSV; what it had before and after as JSON."""
+    return [
+        json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else _harmless(value)
+        for value in entry.values()
+    ]
 
 
 def rejected_csv(findings: pd.DataFrame) -> str:

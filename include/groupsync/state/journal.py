@@ -1,6 +1,6 @@
 """The journal, and with it the ledger: an outcome and what it makes managed are one transaction (rule J1)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,19 @@ def left_behind(link: sa.Connection) -> list[tuple[int, Grouping, int]]:
         ~deleted.exists(),
     )
     return [(row.course_id, Grouping(**row.after), row.grouping_id) for row in link.execute(statement)]
+
+
+def entries_of(link: sa.Connection, run_id: str) -> Iterator[dict[str, Any]]:
+    """A run's entries in order, read as they are asked for; the columns of JOURNAL but for the run's own."""
+    shown = [column for column in JOURNAL.c if column.name not in ("run_id", "term")]
+    own = sa.select(*shown).where(JOURNAL.c.run_id == run_id).order_by(JOURNAL.c.entry)
+    for row in link.execution_options(yield_per=1000).execute(own).mappings():
+        yield dict(row)
+
+
+def forget(link: sa.Connection, before: datetime) -> int:
+    """Drop the entries from before a moment, as the retention says; how many.  What is not settled stays."""
+    return link.execute(JOURNAL.delete().where(JOURNAL.c.intent_at < before, ~_UNSETTLED)).rowcount
 
 
 class RunJournal:

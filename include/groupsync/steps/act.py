@@ -52,7 +52,7 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
     counts: Counter[str] = Counter()
     with writing(deployment, run, client) as pace:
         require_identity(deployment, client)
-        _observe(deployment, folder, journal)
+        _observe(deployment, run, folder, journal)
         snapshot = load_snapshot(folder)
         healing = healing_of(deployment, run, client, pace)
         settle_open(deployment, client, pace, healing)
@@ -76,13 +76,14 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
     return {"outcomes": dict(counts), "calls": dict(client.calls)}
 
 
-def _observe(deployment: Deployment, folder: RunFolder, journal: RunJournal) -> None:
+def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJournal) -> None:
     """Write what the run observed, once: on a second attempt the ledger knows better by what was done."""
     if journal.has_begun:
         return
     with deployment.state.begin() as link:
         for name, table in _OBSERVED.items():
             ledger.observe(link, table, folder.frame(f"observed/{name}"))
+        ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
 
 
 @recorded

@@ -14,6 +14,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.steps.run import Deployment, Run, load_ledger, recorded, step_records
+from include.groupsync.steps.vanishing import without_what_stays
 
 _PARTS = ("groupings", "groups", "links", "memberships")
 _DATASET = {
@@ -27,7 +28,8 @@ _DATASET = {
 @recorded
 def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Save plan and verdict; BlockedError where the whole run may not go on."""
-    plan = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
+    proposed = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
+    plan = without_what_stays(deployment, run, folder, proposed)
     verdict = assess(_evidence(deployment, folder, plan), deployment.settings.breaker)
     parts = split(plan, verdict)
     folder.save_frame("plan", plan.frame, PLAN)
