@@ -64,7 +64,7 @@ def moodle_group_sync() -> None:
         step("diff_groups"),
         step("diff_memberships"),
         step("circuit_breaker"),
-        step("apply", pool="moodle_writes"),
+        step("apply", pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)),  # a killed one goes on
         step("verify"),
         # These two run whatever happened; outcome reads what each step left, so that no failure hides.
         step("report", trigger_rule="all_done"),

@@ -56,17 +56,31 @@ def forget(link: sa.Connection, before: datetime) -> int:
 
 
 class RunJournal:
-    """The journal of one run; what it has written down is on disk when a call returns."""
+    """The journal of one run; what it has written down is on disk when a call returns.
 
-    def __init__(self, engine: sa.Engine, run_id: str, term: str, now: Callable[[], datetime]):
+    ``planned_at`` is when the run's plan was made: what the run sent before was of another plan, as it was repeated
+    from the start.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        run_id: str,
+        term: str,
+        now: Callable[[], datetime],
+        planned_at: datetime | None = None,
+    ):
         self._engine, self._run_id, self._term, self._now = engine, run_id, term, now
+        self._of_this_plan = [JOURNAL.c.run_id == run_id, JOURNAL.c.rule != REFRESH]
+        if planned_at is not None:
+            self._of_this_plan.append(JOURNAL.c.intent_at >= planned_at)
         self._open: dict[int, Intent] = {}
         self._resumed: bool | None = None
 
     @property
     def has_begun(self) -> bool:
         """Whether the run has sent something of its plan, in this process or before it was interrupted."""
-        sent = sa.select(JOURNAL.c.entry).where(JOURNAL.c.run_id == self._run_id, JOURNAL.c.rule != REFRESH)
+        sent = sa.select(JOURNAL.c.entry).where(*self._of_this_plan)
         with self._engine.connect() as link:
             return link.execute(sent.limit(1)).first() is not None
 
@@ -86,12 +100,11 @@ class RunJournal:
             return {}
         courses = sorted({change.course for change in changes})
         statement = sa.select(JOURNAL).where(
-            JOURNAL.c.run_id == self._run_id,
+            *self._of_this_plan,
             JOURNAL.c.course.in_(courses),
             JOURNAL.c.kind == str(changes[0].kind),
             JOURNAL.c.action == str(changes[0].action),
             JOURNAL.c.outcome == str(Outcome.DONE),
-            JOURNAL.c.rule != REFRESH,
         )
         with self._engine.connect() as link:
             done = {_same(_change(row)): row for row in link.execute(statement)}

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from include.groupsync.apply.executor import Executor, Result
+from include.groupsync.apply.healing import Healing
 from include.groupsync.apply.ids import Ids
+from include.groupsync.apply.pacing import Pace
 from include.groupsync.apply.verify import State, differences
 from include.groupsync.errors import ApplyError
 from include.groupsync.model.finding import FINDING
@@ -48,15 +51,15 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
     What an interrupted attempt of the same run sent is settled first, and what it did is not sent again.
     """
     client = client_of(deployment)
-    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now)
+    planned_at = datetime.fromisoformat(folder.json("plan")["planned_at"])
+    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now, planned_at)
     counts: Counter[str] = Counter()
     with writing(deployment, run, client) as pace:
         require_identity(deployment, client)
         _observe(deployment, run, folder, journal)
         snapshot = load_snapshot(folder)
         healing = healing_of(deployment, run, client, pace)
-        settle_open(deployment, client, pace, healing)
-        sweep(deployment, healing, frozenset(snapshot.courses["course_id"]))
+        _clear(deployment, client, pace, healing, snapshot)
         executor = Executor(
             writer=MoodleWriter(client),
             reader=ObjectsNow(client),
@@ -73,7 +76,14 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
                 save(_outcome_row(result))
 
             executor.apply(part, record)
+        _clear(deployment, client, pace, healing, snapshot)
     return {"outcomes": dict(counts), "calls": dict(client.calls)}
+
+
+def _clear(deployment: Deployment, client: MoodleClient, pace: Pace, healing: Healing, snapshot: Snapshot) -> None:
+    """Nothing is left open, and no temporary grouping in the courses that the run may touch."""
+    settle_open(deployment, client, pace, healing)
+    sweep(deployment, healing, frozenset(snapshot.courses["course_id"]))
 
 
 def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJournal) -> None:

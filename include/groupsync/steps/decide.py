@@ -35,6 +35,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
     summary = {
+        "planned_at": deployment.now().isoformat(),
         "digest": plan.digest,
         "counts": plan.counts,
         "released": {"digest": parts.released.digest, "changes": len(parts.released)},
