@@ -43,7 +43,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
-from include.groupsync.settings import load_settings
+from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import STEPS, Deployment, Run, step
 from sandbox import moodle as standin
@@ -102,7 +102,8 @@ REMOTE_TABLES = ("groupings", "groups", "memberships")
 WITH_MODULES = {name: {"columns": _DELIVERY} for name in REMOTE_TABLES}
 WITH_TERMS = {name: {"columns": {"term": "term"}} for name in REMOTE_TABLES}
 # The breaker's limits out of the way of a test that is about something else.
-NO_BREAKER = {"breaker": {"run_deletes": None, "run_removals": None, "course_emptied": None, "delete_only": None}}
+# `empty` and `rekey` stay: they are about single tables and objects, not about how much is too much.
+NO_BREAKER: dict[str, dict[str, Any]] = {"breaker": dict.fromkeys(set(TermLimits.model_fields) - {"empty", "rekey"})}
 
 CONTROL_COURSE = {
     "shortname": "groupsync-control",

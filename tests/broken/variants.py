@@ -204,9 +204,9 @@ VARIANTS = (
     ),
     Variant(
         "P11",
-        "breaker/assess.py",
-        'more = {row["at"] for row in candidates if _waits(row, stuck) or _is_inside(row, unmade)}',
-        'more = {row["at"] for row in candidates if _is_inside(row, unmade)}',
+        "breaker/split.py",
+        'if (row["kind"], row["course"], row["waits_for"]) in held.stuck:',
+        'if (row["kind"], row["course"], row["waits_for"]) in set():',
         "What takes the name of something whose delete is held does not wait for it.",
     ),
     Variant(

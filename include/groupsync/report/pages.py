@@ -43,6 +43,18 @@ def plan_page(document: Mapping[str, Any], courses: Sequence[Mapping[str, Any]])
     )
 
 
+def verdict_page(document: Mapping[str, Any]) -> str:
+    """The verdict with every rule's numbers, trips first, as far as a browser can bear."""
+    observations = document["verdict"]["observations"]
+    trips = [one for one in observations if one["tripped"]]
+    return _TEMPLATES.get_template("verdict.html").render(
+        report=document,
+        trips=trips[:_FINDINGS],
+        left_out=max(0, len(trips) - _FINDINGS),
+        passed=[one for one in observations if not one["tripped"]],
+    )
+
+
 def rejected_page(document: Mapping[str, Any], findings: pd.DataFrame) -> str:
     """The findings (columns FINDING) as a page."""
     template = _TEMPLATES.get_template("rejected.html")

@@ -108,6 +108,18 @@ class RunJournal:
         return common | {"user_id": intent.user_id, "user": intent.change.thing.user}  # type: ignore[union-attr]
 
 
+def count_deletes(link: sa.Connection, since: datetime) -> dict[Kind, int]:
+    """Groupings and groups that were deleted since then, by any run; one whose call got no answer counts too."""
+    gone = (str(Outcome.DONE), str(Outcome.UNKNOWN))
+    asked = (
+        sa.select(JOURNAL.c.kind, sa.func.count())
+        .where(JOURNAL.c.action == str(Action.DELETE), JOURNAL.c.outcome.in_(gone), JOURNAL.c.intent_at > since)
+        .group_by(JOURNAL.c.kind)
+    )
+    found = {kind: int(count) for kind, count in link.execute(asked)}
+    return {kind: found.get(str(kind), 0) for kind in (Kind.GROUPING, Kind.GROUP)}
+
+
 def _made(kind: Kind) -> sa.Case[Any]:
     """The new id goes into the column of the entry's own kind; other entries keep what they have."""
     column = JOURNAL.c[f"{kind}_id"]

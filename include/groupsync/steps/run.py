@@ -61,9 +61,12 @@ class Run:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
 
     def term(self, deployment: Deployment) -> Term:
-        """The run's term; SettingsError with the known ones where the calendar has none of that key."""
+        """The run's term; SettingsError with the known ones where the calendar has none of that key, or none of a key
+        that ``breaker.terms`` sets limits for: a misspelt one would limit nothing."""
         try:
-            return deployment.calendar.term(self.term_key)
+            for named in (*deployment.settings.breaker.terms, self.term_key):
+                term = deployment.calendar.term(named)
+            return term
         except KeyError as error:
             raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
 

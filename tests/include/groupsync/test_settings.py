@@ -117,7 +117,7 @@ def test_b3_limits_that_are_not_written_down_are_the_published_defaults(tmp_path
     assert limits.run_removals is not None
     assert (limits.run_deletes.fraction, limits.run_deletes.floor, limits.run_deletes.count) == (0.05, 20, 100)
     assert (limits.run_removals.fraction, limits.run_removals.floor, limits.run_removals.count) == (0.10, 100, 2000)
-    assert (limits.empty, limits.course_emptied, limits.delete_only) == (True, 0, 20)
+    assert (limits.empty, limits.course_emptied, limits.delete_only) == (0, 0, 20)
 
 
 @pytest.mark.parametrize(
