@@ -49,7 +49,11 @@ def _reached(frame: pd.DataFrame, verdict: Verdict, effects: tuple[Effect | None
 
 def _inside(frame: pd.DataFrame, kinds: tuple[str, ...], reaches: Iterable[Reach]) -> pd.Series:
     """The changes of the courses, or of the objects, that the reaches name."""
-    places = [(course, reach.key) for reach in reaches for course in reach.courses or (reach.course,)]
+    places = [
+        (course, reach.key)
+        for reach in reaches
+        for course in ((reach.course,) if reach.courses is None else reach.courses)
+    ]
     if (None, None) in places:
         return pd.Series(True, index=frame.index)
     inside = frame["course"].isin([course for course, key in places if key is None])

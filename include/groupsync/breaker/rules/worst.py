@@ -7,10 +7,10 @@ from include.groupsync.model.verdict import Observation
 
 
 def tripped_or_nearest(found: Sequence[Observation], nothing: Observation) -> Iterator[Observation]:
-    """All that tripped; else the one with the least headroom, the first of equals; ``nothing`` where there is none."""
+    """All that tripped; else the one with the least headroom, of equals the one with most; ``nothing`` without any."""
     trips = [one for one in found if one.tripped]
-    yield from trips or [min(found, key=_headroom, default=nothing)]
+    yield from trips or [min(found, key=_nearness, default=nothing)]
 
 
-def _headroom(one: Observation) -> float:
-    return inf if one.headroom is None else one.headroom
+def _nearness(one: Observation) -> tuple[float, float]:
+    return (inf if one.headroom is None else one.headroom, -one.numerator)
