@@ -1,6 +1,8 @@
 """A PostgreSQL source: read-only, one snapshot, its own identity (rules O3, I1)."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,10 @@ import sqlalchemy as sa
 
 from include.groupsync.errors import SourceError
 from include.groupsync.model.connection import DatabaseConnection
+from include.groupsync.model.freshness import Freshness, parse_freshness
 from include.groupsync.settings import Groups
 from include.groupsync.source.database import snapshot
-from include.groupsync.source.extract import read_dataset
+from include.groupsync.source.extract import read_dataset, read_freshness
 
 pytestmark = pytest.mark.needs("postgresql")
 SCRIPT = """
@@ -101,3 +104,22 @@ def test_o3_a_server_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="connection cmis: the database refuses") as refused:
         snapshot(nobody, tmp_path).__enter__()
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("SELECT max(made) FROM cmis.grp", datetime(2026, 1, 12, 9, tzinfo=UTC)),
+        ("SELECT max(made) AT TIME ZONE 'Europe/Paris' FROM cmis.grp", datetime(2026, 1, 12, 8, tzinfo=UTC)),
+        ("SELECT max(idnumber) FROM cmis.grp", Decimal("8.5")),
+        ("SELECT count(*) FROM cmis.grp", Decimal(2)),
+    ],
+)
+def test_freshness_is_a_time_or_a_number(
+    tmp_path: Path, source: DatabaseConnection, asked: str, answer: Freshness
+) -> None:
+    """As PostgreSQL's own types come."""
+    (tmp_path / "freshness.sql").write_text(asked, encoding="utf-8")
+    with snapshot(source, tmp_path) as database:
+        text = read_freshness(database, "cmis", tmp_path / "freshness.sql", {})
+    assert parse_freshness(text) == answer
