@@ -281,9 +281,6 @@ def test_freshness_is_of_a_connection_that_is_read(tmp_path: Path) -> None:
     )
 
 
-TERM = {"first_on": "2026-09-28", "last_on": "2026-12-18", "setid": "S", "academic_year": "2026", "periods": ["T1"]}
-
-
 @pytest.mark.parametrize(
     ("blackout", "words"),
     [
