@@ -49,6 +49,8 @@ from include.groupsync.steps import STEPS, Deployment, Run, step
 from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.decide import load_split
 from sandbox import moodle as standin
+from sandbox.moodle.coursework import add_activities, set_sections
+from sandbox.moodle.database import Database, connect
 from sandbox.moodle.functions import FUNCTIONS
 
 TERM1, TERM2 = "2026-27-T1", "2026-27-T2"
@@ -306,6 +308,19 @@ class World:
     def unmap(self, course: str, **where: Any) -> None:
         """Take the course out of the mapping table."""
         self.source.delete("remote_mappings", course=course, **where)
+
+    def activity(self, course: str, module: str = "page", name: str = "Reading", **fields: Any) -> int:
+        """An activity as a teacher makes it, with the fields of ``add_activities``; its course module id."""
+        wanted = {"course": self.moodle.course_id(course), "module": module, "name": name, **fields}
+        return self._put(add_activities, wanted)
+
+    def section(self, course: str, number: int, **fields: Any) -> int:
+        """A section of a course, changed or made, with the fields of ``set_sections``; its id."""
+        return self._put(set_sections, {"course": self.moodle.course_id(course), "section": number, **fields})
+
+    def _put(self, put: Callable[[Database, list[dict[str, Any]]], list[int]], wanted: dict[str, Any]) -> int:
+        with closing(Database(connect(self.folder / "moodle.db"))) as site, site.transaction():
+            return put(site, [wanted])[0]
 
     # --- the deployment
 

@@ -12,7 +12,7 @@ from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import Now, Use
+from include.groupsync.model.snapshot import InQuestion, Now, Use
 from include.groupsync.model.things import Group, Grouping
 
 # Form fields that one item of a call takes, by kind and action.
@@ -149,8 +149,13 @@ class Executor:
         groupings = self.reader.groupings_now(grouping_ids) if grouping_ids else {}
         # A batch is one course's, and of one kind.
         takes_objects = isinstance(intents[0].change.before, Grouping | Group) if intents else False
-        uses = self.reader.uses_in(intents[0].course_id) if takes_objects else []
         links = self.reader.links_in(intents[0].course_id) if takes_objects and groups else {}
+        asked = InQuestion(
+            groups={moodle_id: now.name for moodle_id, now in groups.items()},
+            groupings={moodle_id: now.name for moodle_id, now in groupings.items()},
+            links=frozenset((grouping, group) for group, several in links.items() for grouping in several),
+        )
+        uses = self.reader.uses_in(intents[0].course_id, asked) if takes_objects and asked.objects else []
         kept = []
         for intent in intents:
             sides = [

@@ -24,6 +24,7 @@ _BEFORE = (
     "diff_groupings",
     "diff_groups",
     "diff_memberships",
+    "read_use",
     "circuit_breaker",
     "apply",
     "verify",
