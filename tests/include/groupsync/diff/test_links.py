@@ -174,6 +174,21 @@ def test_l2_each_reason_to_stay_is_looked_at_for_every_link() -> None:
     assert moves(links([want("G1")], pairs, [ours(p) for p in pairs], groupings=going)) == ["- S2 G1"]
 
 
+def test_o2_with_reclaim_a_link_that_is_there_and_listed_becomes_ours() -> None:
+    """One that somebody put back too; not one that is ours, is not listed, or is not there."""
+    reclaim = replace(POLICY, reclaim=True)
+    rows = [want("G1", grouping="S1", row=4, label="M"), want("G2", grouping="S1"), want("G3", grouping="S1")]
+    found = links(rows, [(1, 11), (1, 12), (2, 11)], [ours((1, 12)), ours((1, 13), gone=True)], policy=reclaim)
+    there = Link("C1", "S1", "G1")
+    why = "there and listed: it becomes ours, and nothing is sent to Moodle"
+    assert found.changes == [Change(there, there, "O2", "M", 4, evidence=why)]
+    assert (found.findings, found.observed) == ([], [])
+    back = links(rows[1:2], [(1, 12)], [ours((1, 12), gone=True)], policy=reclaim)
+    assert ([c.rule for c in back.changes], back.observed) == (["O2"], [])
+    assert moves(links(rows[:1], [], [], policy=reclaim)) == ["+ S1 G1"]
+    assert moves(links(rows[:1], [(1, 11)])) == []
+
+
 def test_c5_a_claim_on_a_link_is_dropped_and_the_link_stays_while_another_open_term_lists_it() -> None:
     """Taken out by hand, it stays remembered as that; an ended term keeps nothing."""
     both = f"{TERM1} {TERM2}"

@@ -1,7 +1,7 @@
 """Memberships over several courses, with every column of what comes out (section M, rules K1, K6, C2, C5)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -59,6 +59,7 @@ class Sides:
     standings: Iterable[tuple[str, str | None, str]] = (("C1", None, "active"), ("C2", None, "active"))
     by_group_id: bool = False
     open_terms: frozenset[str] | None = None
+    reclaim: bool = False
 
     def compare(self) -> MembershipDiff:
         names = ("course", "label", "standing")
@@ -74,7 +75,8 @@ class Sides:
             by_group_id=self.by_group_id,
         )
         protection = Protection.of(frame_of(({"dataset": "m", **row} for row in self.protected), PROTECTED), "m")
-        return diff_memberships(sides, protection, Scope.of(frame_of(scope, SCOPE), "m"), TERM, self.open_terms)
+        here = Scope.of(frame_of(scope, SCOPE), "m")
+        return diff_memberships(sides, protection, here, TERM, self.open_terms, reclaim=self.reclaim)
 
 
 def told(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -83,7 +85,7 @@ def told(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def moves(found: MembershipDiff) -> set[str]:
-    signs = {"create": "+", "delete": "-"}
+    signs = {"create": "+", "update": "=", "delete": "-"}
     return {f"{signs[r['action']]} {r['course']} {r['group']} {r['user']}" for r in rows(found.changes)}
 
 
@@ -352,6 +354,30 @@ def test_m5_what_the_ledger_has_in_a_group_that_was_not_read_is_left() -> None:
     """Nothing is known of it."""
     found = Sides([], [], [ours(99, ANN)]).compare()
     assert (moves(found), claims(found)) == (set(), {})
+
+
+# --- O2
+
+
+def test_o2_with_reclaim_who_is_there_and_listed_becomes_ours() -> None:
+    """Nobody who is ours already, is not listed, is not there, or is excluded."""
+    groups = [*GROUPS, group(1, 14, "OLD", fate="rekeyed")]
+    rows_of = [
+        listed("C1", "G1", "ann", 3, label="M"), listed("C1", "G1", "bob", 4, label="M"),
+        listed("C1", "G2", "ann", 5, label="M"), listed("C1", "G2", "bob", 6, label="M"),
+    ]  # fmt: skip
+    sides = Sides(
+        rows_of, [(11, ANN), (11, BOB), (11, CID), (13, ANN)], [ours(11, BOB, module="M")], groups=groups,
+        exceptions=[exception("exclude", key="G2")], standings=[("C1", "M", "active")], reclaim=True,
+    )  # fmt: skip
+    found = sides.compare()
+    assert moves(found) == {"= C1 G1 ann", "+ C1 G2 bob"}
+    assert told(found.changes)[1] == {
+        "kind": "membership", "action": "update", "course": "C1", "group": "G1", "user": "ann", "rule": "O2",
+        "evidence": "there and listed: it becomes ours, and nothing is sent to Moodle", "module": "M",
+        "source_row": 3,
+    }  # fmt: skip
+    assert moves(replace(sides, reclaim=False).compare()) == {"+ C1 G2 bob"}
 
 
 # --- M6
