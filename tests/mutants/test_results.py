@@ -43,10 +43,11 @@ def test_a_mutant_is_known_by_its_function_and_its_lines() -> None:
 
 def test_a_review_is_found_by_what_the_mutant_does(tmp_path: Path) -> None:
     """Twice the same is a mistake."""
-    entry = "- above: 'if pair in kept:'\n  before: continue\n  after: break\n  verdict: equivalent\n  why: It is the last.\n"
+    lines = ("- above: 'if pair in kept:'", "before: continue", "after: break", "verdict: equivalent", "why: The last.")
+    entry = "\n  ".join(lines) + "\n"
     path = tmp_path / "reviewed.yaml"
     path.write_text(f"diff.links._take_out:\n{entry}")
-    assert reviews(path) == {EDIT: Review(EDIT, Verdict.EQUIVALENT, "It is the last.")}
+    assert reviews(path) == {EDIT: Review(EDIT, Verdict.EQUIVALENT, "The last.")}
     path.write_text(f"diff.links._take_out:\n{entry}{entry}")
     with pytest.raises(ValueError, match="reviewed twice"):
         reviews(path)
