@@ -81,14 +81,18 @@ def module_of(mutant: str) -> str:
 
 
 def reviews(path: Path = REVIEWED) -> dict[Edit, Review]:
-    """The reviewed survivors: function to a list of edits with verdict and why; ValueError if one is there twice."""
+    """The reviewed survivors: function to a list of edits with verdict and why; ValueError if one is there twice.
+
+    ``after`` may be a list: several edits of one line for which the same holds.
+    """
     found: dict[Edit, Review] = {}
     for function, entries in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
         for entry in entries:
-            edit = Edit(function, entry["above"], _lines(entry["before"]), _lines(entry["after"]))
-            if edit in found:
-                raise ValueError(f"{path.name}: reviewed twice: {edit}")
-            found[edit] = Review(edit, Verdict(entry["verdict"]), entry["why"])
+            for after in entry["after"] if isinstance(entry["after"], list) else [entry["after"]]:
+                edit = Edit(function, entry["above"], _lines(entry["before"]), _lines(after))
+                if edit in found:
+                    raise ValueError(f"{path.name}: reviewed twice: {edit}")
+                found[edit] = Review(edit, Verdict(entry["verdict"]), entry["why"])
     return found
 
 

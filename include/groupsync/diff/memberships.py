@@ -119,7 +119,7 @@ def _by_id(wanted: pd.DataFrame, groups: pd.DataFrame, scope: Scope) -> pd.DataF
     """Rows that name their group by Moodle's id: the group's own course has to be the row's, and in scope."""
     stated = wanted.rename(columns={"course": "stated"})
     found = stated.merge(groups, on="group", how="left")
-    elsewhere = (found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])).fillna(False)
+    elsewhere = found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])
     found.loc[elsewhere, ["code", "group_id", "course_id", "group_key", "fate"]] = None
     found["course"] = found["course"].where(~elsewhere, found["stated"]).fillna(found["stated"])
     standings = zip(_or_none(found["course"]), _or_none(found["label"]), _or_none(found["code"]), strict=True)
