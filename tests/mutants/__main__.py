@@ -70,6 +70,7 @@ def settings(part: Part) -> str:
         "only_mutate": [f"{part.engine}/*"],
         "also_copy": ["sandbox", "docs", "dags", "plugins"],
         "pytest_add_cli_args": list(PYTEST),
+        "timeout_multiplier": 60,  # of a wall clock: a busy machine must not kill what the tests do not
         "pytest_add_cli_args_test_selection": list(part.tests),
     }
     lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]

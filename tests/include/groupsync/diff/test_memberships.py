@@ -274,6 +274,13 @@ def test_c1_by_id_rows_whose_group_is_out_of_scope_say_nothing() -> None:
     assert (moves(found), reasons(found)) == ({"+ C1 G1 ann"}, [(5, "group not found in the course")])
 
 
+def test_m1_by_id_an_empty_table_asks_for_nothing() -> None:
+    """And ours in groups that stay go."""
+    by_id = [{**one, "match": str(one["group_id"])} for one in GROUPS]
+    found = Sides([], [(11, ANN)], [ours(11, ANN)], groups=by_id, by_group_id=True).compare()
+    assert (moves(found), reasons(found)) == ({"- C1 G1 ann"}, [])
+
+
 # --- what protects, and what is out of scope
 
 
