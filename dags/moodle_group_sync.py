@@ -11,6 +11,7 @@ plan, applies what it releases, reads it back, and reports.
 | `read_moodle` | reads the mapped courses | its log |
 | `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
 | `diff_...` | plan what to create, update and delete, kind by kind | their logs |
+| `read_use` | reads what uses the groups and groupings that the plan would delete | its log |
 | `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |
 | `apply` | writes what is released, journaled | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
@@ -40,7 +41,15 @@ from sync_steps import run_step
             type=["null", "string"],
             title="Term",
             description="A term of include/config/terms.yaml, such as 2026-27-T1; empty: the one running today.",
-        )
+        ),
+        "reclaim": Param(
+            False,
+            type="boolean",
+            title="Reclaim",
+            description="After a lost ledger: links and memberships that are in Moodle and listed become ours, once"
+            " a person agrees.",
+        ),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="Why; needed to reclaim."),
     },
 )
 def moodle_group_sync() -> None:
@@ -55,6 +64,7 @@ def moodle_group_sync() -> None:
         step("diff_groupings"),
         step("diff_groups"),
         step("diff_memberships"),
+        step("read_use"),
         step("circuit_breaker"),
         step("apply", pool="moodle_writes"),
         step("verify"),

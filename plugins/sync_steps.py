@@ -75,7 +75,10 @@ def run_of(context: Any, deployment: Deployment) -> Run:
             f"no term is running on {started_on}: choose one in the trigger form, or correct the calendar"
             " in include/config/terms.yaml"
         )
-    return Run(run_name(context["dag_run"].dag_id, context["dag_run"].run_id), term)
+    reclaim, reason = bool(context["params"].get("reclaim")), (context["params"].get("reason") or "").strip()
+    if reclaim and not reason:
+        raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
+    return Run(run_name(context["dag_run"].dag_id, context["dag_run"].run_id), term, reclaim=reclaim, reason=reason)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

@@ -46,7 +46,11 @@ from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import STEPS, Deployment, Run, step
+from include.groupsync.steps.act import apply_part
+from include.groupsync.steps.decide import load_split
 from sandbox import moodle as standin
+from sandbox.moodle.coursework import add_activities, set_sections
+from sandbox.moodle.database import Database, connect
 from sandbox.moodle.functions import FUNCTIONS
 
 TERM1, TERM2 = "2026-27-T1", "2026-27-T2"
@@ -306,6 +310,19 @@ class World:
         """Take the course out of the mapping table."""
         self.source.delete("remote_mappings", course=course, **where)
 
+    def activity(self, course: str, module: str = "page", name: str = "Reading", **fields: Any) -> int:
+        """An activity as a teacher makes it, with the fields of ``add_activities``; its course module id."""
+        wanted = {"course": self.moodle.course_id(course), "module": module, "name": name, **fields}
+        return self._put(add_activities, wanted)
+
+    def section(self, course: str, number: int, **fields: Any) -> int:
+        """A section of a course, changed or made, with the fields of ``set_sections``; its id."""
+        return self._put(set_sections, {"course": self.moodle.course_id(course), "section": number, **fields})
+
+    def _put(self, put: Callable[[Database, list[dict[str, Any]]], list[int]], wanted: dict[str, Any]) -> int:
+        with closing(Database(connect(self.folder / "moodle.db"))) as site, site.transaction():
+            return put(site, [wanted])[0]
+
     # --- the deployment
 
     def configure(self, settings: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -362,14 +379,16 @@ class World:
         start: str | None = None,
         until: str | None = None,
         before: Mapping[str, Callable[[], Any]] | None = None,
+        reclaim: str = "",
     ) -> Outcome:
         """One run of all steps, as the DAG runs them: after a failure only report and outcome still run.
 
         ``start`` and ``until`` name the first and last step to run, ``run_id`` a run to go on with;
-        ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``.
+        ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``;
+        ``reclaim`` is the reason of a run that is started with it (rule O2).
         """
         self._runs += run_id is None
-        run = Run(run_id or f"run-{self._runs}", term)
+        run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim)
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         errors: dict[str, Exception] = {}
@@ -390,6 +409,13 @@ class World:
             calls=[call for call in self._log.calls[seen:] if not call.by_hand],
             folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
         )
+
+    def release(self, run: Outcome, term: str = TERM1) -> list[ServerCall]:
+        """Apply what the run held, as if a person had agreed to all of it; the calls that it took."""
+        seen = len(self._log.calls)
+        deployment, folder = self.deployment(), run.folder
+        apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
+        return [call for call in self._log.calls[seen:] if not call.by_hand]
 
     @property
     def ledger(self) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """The broken variants fit the engine as it is now, and no rule is forgotten."""
 
-from collections import Counter
-
 import pytest
 
 from tests.broken.__main__ import ROOT, functions_naming, put_in
 from tests.broken.variants import RULES, VARIANTS, Variant
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.rule)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: f"{variant.rule} {variant.file}")
 def test_a_variants_old_text_occurs_once(variant: Variant) -> None:
     """Else the engine has moved on, and the variant has to follow; the new text still is Python."""
     text = (ROOT / "include" / "groupsync" / variant.file).read_text(encoding="utf-8")
@@ -27,9 +25,9 @@ def test_a_variant_that_does_not_fit_is_an_error(tmp_path) -> None:
             put_in(Variant("K1", "a.py", old, "x", "."), tmp_path)
 
 
-def test_every_rule_has_one_variant() -> None:
-    """No more, so that the table has a line for each."""
-    assert Counter(variant.rule for variant in VARIANTS) == Counter(RULES)
+def test_every_rule_has_a_variant() -> None:
+    """Some have more than one, and none breaks what is no rule."""
+    assert {variant.rule for variant in VARIANTS} == set(RULES)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -220,8 +220,8 @@ VARIANTS = (
     Variant(
         "L2",
         "diff/links.py",
-        "    if ours is None:\n",
-        "    if ours is None or ours.gone:\n",
+        "    if ours is None and not there:\n",
+        "    if (ours is None or ours.gone) and not there:\n",
         "A link that somebody took out by hand is made again.",
     ),
     Variant(
@@ -248,8 +248,8 @@ VARIANTS = (
     Variant(
         "M4",
         "diff/memberships.py",
-        "changes=_changes(missing[can_join], removable),",
-        "changes=_changes(missing, removable),",
+        "[_adds(missing[can_join]), ",
+        "[_adds(missing), ",
         "Who is not enrolled is added all the same.",
     ),
     Variant(
@@ -276,14 +276,18 @@ VARIANTS = (
     Variant(
         "O2",
         "diff/links.py",
-        "            result.changes.append(_link(course.course, None, grouping, group, row))\n"
-        "    elif ours.gone and there:",
-        "            result.changes.append(_link(course.course, None, grouping, group, row))\n"
-        "        else:\n"
-        '            found = ManagedLink(*pair, row.label, "", False)\n'
-        "            result.observed.append(_ledger_row(course, found, policy.term))\n"
-        "    elif ours.gone and there:",
+        "    elif ours is None:\n        return\n",
+        "    elif ours is None:\n"
+        '        found = ManagedLink(*pair, row.label, "", False)\n'
+        "        result.observed.append(_ledger_row(course, found, policy.term))\n",
         "Links that are found become ours: after a lost ledger a run takes out what others made.",
+    ),
+    Variant(
+        "O2",
+        "breaker/rules/reclaim.py",
+        "claims, managed, claims > 0,",
+        "claims, managed, claims > managed,",
+        "With reclaim, what is found becomes ours before a person agrees.",
     ),
     Variant(
         "O3",
@@ -333,6 +337,13 @@ VARIANTS = (
         "return term in claims and not (others if open_terms is None else others & open_terms)",
         "return term in claims",
         "What one term has dropped is deleted though another open one lists it.",
+    ),
+    Variant(
+        "C5",
+        "steps/compare.py",
+        "open_terms=calendar.open_on(deployment.now().date()) - closed,",
+        "open_terms=calendar.open_on(deployment.now().date()),",
+        "A term that was closed keeps what it lists.",
     ),
     Variant(
         "C6",

@@ -178,3 +178,18 @@ def test_held_deletes_make_the_run_red_after_everything_else_was_applied(probe: 
     assert run["tasks"] == {**dict.fromkeys(STEPS, "success"), "outcome": "failed"}
     assert "HELD: 1 deletes in 1 courses" in probe.log.read_text(encoding="utf-8")
     assert world.moodle.members("C1") == {"G1": {"ann"}}
+
+
+def test_o2_reclaim_needs_a_reason(probe: Probe, world: World) -> None:
+    """Without one nothing is read; with one it is in the report, and what was found is held for a person."""
+    world.by_hand.group("C1", "Group 1", "G1", members=["ann"])
+    environment = connections(world)
+    run = probe.ask(dag=SYNC, conf={"term": TERM1, "reclaim": True, "reason": " "}, environment=environment)
+    assert (run["state"], run["tasks"]["check_identity"]) == ("failed", "failed")
+    assert "say why in the trigger form's reason" in probe.log.read_text(encoding="utf-8")
+    conf = {"term": TERM1, "reclaim": True, "reason": "the ledger was lost"}
+    run = probe.ask(dag=SYNC, conf=conf, environment=environment)
+    assert run["tasks"] == {**dict.fromkeys(STEPS, "success"), "outcome": "failed"}
+    [report] = (world.folder / "runs").glob("*/*/report.json")
+    document = json.loads(report.read_text(encoding="utf-8"))
+    assert (document["reclaim"], document["plan"]["held"]["changes"]) == ("the ledger was lost", 1)

@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from include.groupsync.model.frames import TEXT, WHOLE
+from include.groupsync.model.frames import frame_of
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.snapshot import USE
 from include.groupsync.model.term import Blackout, Calendar
 from tests.world import CALENDAR, NO_BREAKER, SOURCE, TERM1, World
 
@@ -280,12 +280,9 @@ def test_config_changed_holds_the_deletes_of_the_first_run_under_another_configu
     assert set(run.trips) == ({("config_changed", "run")} if what != "nothing" else set())
 
 
-USES = dict.fromkeys(("kind", "course", "key", "how", "activity", "module"), TEXT) | {"moodle_id": WHOLE}
-
-
 def uses(world: World, run_id: str, *records: dict[str, Any]) -> None:
     folder = RunFolder.of(world.folder / "runs", TERM1, run_id)
-    folder.save_frame("uses", pd.DataFrame(records), USES)
+    folder.save_frame("uses", frame_of(records, USE), USE)
 
 
 def test_in_use_holds_the_object_that_an_activity_uses(synced: World) -> None:

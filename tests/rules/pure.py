@@ -129,6 +129,7 @@ class Members:
     accounts: Sequence[tuple[int, str]] = ()
     protected: Iterable[tuple[str | None, str | None, str | None]] = ()
     modules: Mapping[str, str] | None = None
+    reclaim: bool = False
     term: str = TERM1
     open_terms: frozenset[str] | None = None
 
@@ -164,7 +165,7 @@ class Members:
             managed=frame_of((self._managed(g, u, terms) for (g, u), terms in managed.items()), MANAGED_MEMBERSHIPS),
             exceptions=frame_of(exceptions, EXCEPTIONS),
         )
-        return diff_memberships(sides, self.protection, self._scope(), self.term, self.open_terms)
+        return diff_memberships(sides, self.protection, self._scope(), self.term, self.open_terms, reclaim=self.reclaim)
 
     @property
     def protection(self) -> Protection:
@@ -189,8 +190,8 @@ class Members:
 
 
 def moves(found: MembershipDiff) -> set[str]:
-    """Adds as ``+ G1 ann``, removals as ``- G1 ann``."""
-    signs = {"create": "+", "delete": "-"}
+    """Adds as ``+ G1 ann``, removals as ``- G1 ann``, claims as ``= G1 ann``."""
+    signs = {"create": "+", "update": "=", "delete": "-"}
     return {f"{signs[row['action']]} {row['group']} {row['user']}" for row in rows(found.changes)}
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from include.groupsync.model.ledger import may_delete
 from include.groupsync.model.scope import Scope, Standing
+from include.groupsync.model.term import TermState
 from include.groupsync.source.mappings import scope_without_mappings
+from include.groupsync.state import term_states
 from tests.rules.conftest import MakeWorld
 from tests.rules.pure import POLICY, TERM1, TERM2, compare, held, ours, short, terms_now, want
 from tests.world import IN_TERM1, IN_TERM2, WITH_MODULES, WITH_TERMS, World
@@ -212,6 +214,32 @@ def test_c5_a_claim_ends_with_the_terms_last_day(make_world: MakeWorld) -> None:
     world.now = datetime(2026, 12, 19, 1, tzinfo=UTC)
     assert set(world.sync(TERM2).changes) == {("group", "delete", "C1", "G2"), ("group", "create", "C1", "G3")}
     assert set(world.moodle.groups("C1")) == {"G1", "G3"}, "G1 is Term 1's alone, and left alone"
+
+
+def test_c5_a_claim_ends_when_its_term_is_closed(make_world: MakeWorld) -> None:
+    """Whatever its last day is; opened again, it holds again. The run goes by what it read, and by no later word."""
+    world = make_world(WITH_TERMS)
+    world.remap("C1", period="YEAR")
+    for term in (TERM1, TERM2):
+        for key in ("G1", "G2", "G3"):
+            world.source.group("C1", key, term=term)
+        world.sync(term)
+    world.source.delete("remote_groups", term=TERM2, idnumber="G1")
+    assert world.sync(TERM2).changes == [], "Term 1 is open, and lists it"
+    set_state(world, TERM1, TermState.CLOSED)
+    world.source.delete("remote_groups", term=TERM2, idnumber="G2")
+    assert world.sync(TERM2).changes == [("group", "delete", "C1", "G2")]
+    set_state(world, TERM1, TermState.OPEN)
+    world.source.delete("remote_groups", term=TERM2, idnumber="G3")
+    close = {"diff_groups": lambda: set_state(world, TERM1, TermState.CLOSED)}
+    assert world.sync(TERM2, before=close).changes == []
+    assert set(world.moodle.groups("C1")) == {"G1", "G3"}
+
+
+def set_state(world: World, term: str, state: TermState) -> None:
+    deployment = world.deployment()
+    with deployment.state.begin() as link:
+        term_states.change(link, term, state, who="ada", reason="a test", at=deployment.now())
 
 
 # --- C6

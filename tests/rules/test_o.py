@@ -7,7 +7,20 @@ import pytest
 
 from include.groupsync.moodle import reader
 from tests.rules.conftest import MakeWorld
-from tests.rules.pure import POLICY, TERM1, compare, held, ours, said, short, terms_now, want
+from tests.rules.pure import (
+    POLICY,
+    TERM1,
+    TERM2,
+    Members,
+    compare,
+    held,
+    moves,
+    ours,
+    said,
+    short,
+    terms_now,
+    want,
+)
 from tests.world import World
 
 KEEP = replace(POLICY, on_local_edit="keep")
@@ -133,6 +146,71 @@ def test_o3_a_course_that_could_not_be_read_is_left_out_and_reported(
     assert (finding["rule"], finding["severity"], finding["course"]) == ("O3", "error", "C2")
     assert finding["reason"].startswith("the course could not be read: ")
     assert world.moodle.image("C2") == image
+
+
+# --- O2, reclaim
+
+
+def test_o2_reclaim_makes_ours_what_is_there_and_listed(world: World) -> None:
+    """Links and memberships; once a person agrees, and without a call that writes. What goes next is ours to take."""
+    world.source.grouping("C1", "S1")
+    world.source.group("C1", "G1", grouping="S1")
+    world.source.members("C1", "G1", "ann", "cid")
+    world.by_hand.grouping("C1", "S1", "S1")
+    world.by_hand.group("C1", "G1", "G1", members=["ann", "bob"], groupings=["S1"])
+    assert world.sync().changes == [("membership", "create", "C1", "G1", "cid")], "by itself a run claims nothing"
+    run = world.sync(reclaim="the ledger was lost")
+    claims = [("link", "update", "C1", "S1", "G1"), ("membership", "update", "C1", "G1", "ann")]
+    assert (run.state, run.changes, run.held, run.writes) == ("held", claims, claims, 0)
+    assert set(run.trips) == {("reclaim", "links"), ("reclaim", "memberships")}
+    assert run.report["reclaim"] == "the ledger was lost"
+    assert pairs_of(world) == {("membership", "cid")}, "nothing is ours before a person agrees"
+    assert world.sync().changes == [], "and an unanswered claim is nobody's"
+
+    calls = world.release(run)
+    assert [call.function for call in calls if call.writes] == []
+    assert pairs_of(world) == {("link", None), ("membership", "cid"), ("membership", "ann")}
+    assert world.sync(reclaim="once more").changes == [], "ours already"
+    world.source.drop_member("C1", "G1", "ann")
+    world.source.update("remote_groups", {"idnumber": "G1"}, grouping=None)
+    assert world.sync().changes == [("membership", "delete", "C1", "G1", "ann"), ("link", "delete", "C1", "S1", "G1")]
+    assert world.moodle.members("C1") == {"G1": {"bob", "cid"}}, "bob is listed nowhere, and never was ours"
+
+
+def test_o2_what_has_left_since_is_not_claimed(world: World) -> None:
+    """Between the run and the answer; the rest becomes ours, and a link taken out by hand is not made again."""
+    world.source.grouping("C1", "S1")
+    world.source.group("C1", "G1", grouping="S1")
+    world.source.members("C1", "G1", "ann", "bob")
+    world.by_hand.grouping("C1", "S1", "S1")
+    world.by_hand.group("C1", "G1", "G1", members=["ann", "bob"], groupings=["S1"])
+    run = world.sync(reclaim="the ledger was lost")
+    world.by_hand.remove_member("C1", "G1", "ann")
+    world.by_hand.unlink("C1", "G1", "S1")
+    world.release(run)
+    assert set(run.results.values()) == {"skipped", "done"}
+    assert pairs_of(world) == {("membership", "bob")}
+    assert world.moodle.members("C1") == {"G1": {"bob"}}
+
+
+def test_o2_reclaim_claims_only_what_is_listed_there_and_not_ours_yet() -> None:
+    """Not who is excluded, not what another term has already; those who are not there are added as ever."""
+    both = [("G1", "ann"), ("G1", "bob")]
+    assert moved(listed=both, there=both) == set()
+    assert moved(listed=both, there=both, reclaim=True) == {"= G1 ann", "= G1 bob"}
+    assert moved(listed=both, there=both, managed={both[0]: TERM2}, reclaim=True) == {"= G1 bob"}
+    assert moved(listed=both, there=both, excluded=[both[0]], reclaim=True) == {"= G1 bob"}
+    assert moved(listed=both, there=both[:1], reclaim=True) == {"= G1 ann", "+ G1 bob"}
+    assert moved(listed=both[:1], there=both, reclaim=True) == {"= G1 ann"}
+
+
+def moved(**sides: Any) -> set[str]:
+    return moves(Members(**sides).compare())
+
+
+def pairs_of(world: World) -> set[tuple[str, str | None]]:
+    """The links and memberships in the ledger: kind and person."""
+    return {(row["kind"], row.get("user")) for row in world.ledger if row["kind"] in ("link", "membership")}
 
 
 # --- O4

@@ -12,7 +12,7 @@ from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import Now, Use
+from include.groupsync.model.snapshot import InQuestion, Now, Use
 from include.groupsync.model.things import Group, Grouping
 
 # Form fields that one item of a call takes, by kind and action.
@@ -24,8 +24,10 @@ _FIELDS = {
     (Kind.GROUPING, Action.DELETE): 1,
     (Kind.GROUP, Action.DELETE): 1,
     (Kind.LINK, Action.CREATE): 2,
+    (Kind.LINK, Action.UPDATE): 2,
     (Kind.LINK, Action.DELETE): 2,
     (Kind.MEMBERSHIP, Action.CREATE): 2,
+    (Kind.MEMBERSHIP, Action.UPDATE): 2,
     (Kind.MEMBERSHIP, Action.DELETE): 2,
 }
 
@@ -90,7 +92,7 @@ class Executor:
                 intents.append(found)
             else:
                 record(Result(change, Outcome.WAITING, found))
-        if action is Action.DELETE:
+        if action is Action.DELETE or (changes and _is_claim(changes[0])):
             intents = self._read_again(intents, record)
         if not intents:
             return
@@ -139,15 +141,21 @@ class Executor:
         return found
 
     def _read_again(self, intents: list[Intent], record: Callable[[Result], None]) -> list[Intent]:
-        """The deletes that still are what the plan expects, with their before-images (rule A2)."""
+        """The deletes that still are what the plan expects, with their before-images (rule A2), or the claims on
+        what still is there."""
         group_ids = sorted({i.group_id for i in intents if i.group_id is not None})
         grouping_ids = sorted({i.grouping_id for i in intents if i.grouping_id is not None})
         groups = self.reader.groups_now(group_ids) if group_ids else {}
         groupings = self.reader.groupings_now(grouping_ids) if grouping_ids else {}
         # A batch is one course's, and of one kind.
         takes_objects = isinstance(intents[0].change.before, Grouping | Group) if intents else False
-        uses = self.reader.uses_in(intents[0].course_id) if takes_objects else []
         links = self.reader.links_in(intents[0].course_id) if takes_objects and groups else {}
+        asked = InQuestion(
+            groups={moodle_id: now.name for moodle_id, now in groups.items()},
+            groupings={moodle_id: now.name for moodle_id, now in groupings.items()},
+            links=frozenset((grouping, group) for group, several in links.items() for grouping in several),
+        )
+        uses = self.reader.uses_in(intents[0].course_id, asked) if takes_objects and asked.objects else []
         kept = []
         for intent in intents:
             sides = [
@@ -155,6 +163,8 @@ class Executor:
                 (Kind.GROUP, intent.group_id, groups),
             ]
             reason = next(filter(None, (self._changed(intent, *side) for side in sides)), None)
+            if _is_claim(intent.change):
+                reason = reason or _left(intent, groups, groupings)
             if reason:
                 record(Result(intent.change, Outcome.SKIPPED, reason))
             else:
@@ -236,6 +246,8 @@ class Executor:
                 writer.delete_groupings([_id(intent.grouping_id) for intent in intents])
             case Kind.GROUP, Action.DELETE:
                 writer.delete_groups([_id(intent.group_id) for intent in intents])
+            case ((Kind.LINK | Kind.MEMBERSHIP), Action.UPDATE):
+                pass  # a claim: it is there already, and only the ledger learns of it (rule O2)
             case Kind.LINK, _:
                 pairs = [(_id(intent.grouping_id), _id(intent.group_id)) for intent in intents]
                 (writer.add_links if action is Action.CREATE else writer.remove_links)(pairs)
@@ -273,6 +285,19 @@ class Executor:
 def _made(change: Change, kind: Kind) -> bool:
     """Whether the change itself creates its object of that kind, which then has no id yet."""
     return change.kind is kind and change.action is Action.CREATE
+
+
+def _is_claim(change: Change) -> bool:
+    return change.action is Action.UPDATE and change.kind in (Kind.LINK, Kind.MEMBERSHIP)
+
+
+def _left(intent: Intent, groups: dict[int, Now], groupings: dict[int, Now]) -> str | None:
+    """Why a link or membership cannot be claimed: it was taken out since it was read."""
+    if intent.change.kind is Kind.LINK:
+        there = intent.group_id in groupings[_id(intent.grouping_id)].holds
+    else:
+        there = intent.user_id in groups[_id(intent.group_id)].holds
+    return None if there else f"the {intent.change.kind} is no longer in Moodle"
 
 
 def _id(moodle_id: int | None) -> int:

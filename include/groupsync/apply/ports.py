@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from include.groupsync.model.journal import Intent, Settled
-from include.groupsync.model.snapshot import Now, Use
+from include.groupsync.model.snapshot import InQuestion, Now, Use
 
 Pair = tuple[int, int]
 Item = dict[str, Any]
@@ -32,7 +32,7 @@ class Reader(Protocol):
 
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]: ...
     def groupings_now(self, ids: Sequence[int]) -> dict[int, Now]: ...
-    def uses_in(self, course_id: int) -> list[Use]: ...
+    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]: ...
     def links_in(self, course_id: int) -> dict[int, list[int]]: ...
 
 

@@ -53,7 +53,7 @@ def _difference(change: Change, made_id: int | None, ids: Ids, state: State) -> 
         return _object_difference(change, made_id, ids, state)
     pair = _pair(change, ids)
     there = pair in state.pairs[change.kind]
-    if there != (change.action is Action.CREATE):
+    if there != (change.after is not None):
         return "still there after it was removed" if there else "not there after it was added"
     return None
 

@@ -42,6 +42,11 @@ class Policy:
     adopt_same_name: bool = False
     on_local_edit: str = "source"
     rekey: bool = True
+    reclaim: bool = False
+
+
+# Why a plan has a link or membership that is there already.
+RECLAIMED = "there and listed: it becomes ours, and nothing is sent to Moodle"
 
 
 @dataclass(frozen=True)

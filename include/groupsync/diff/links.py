@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.groupsync.diff.course import After, Fate, Policy, Wanted
+from include.groupsync.diff.course import RECLAIMED, After, Fate, Policy, Wanted
 from include.groupsync.model.change import Change
 from include.groupsync.model.finding import Finding, Severity
 from include.groupsync.model.ledger import may_delete, with_term, without_term
@@ -84,7 +84,8 @@ def _targets(groupings: Sequence[After], field_name: str) -> dict[str, After]:
         if after.fate in (Fate.DELETED, Fate.WAITING):
             continue
         value = {"id": after.moodle_id, "idnumber": after.key, "name": after.name}[field_name]
-        found[str(value)].append(after)
+        if value is not None:  # one that is to be made has no id yet
+            found[str(value)].append(after)
     return {value: several[0] for value, several in found.items() if len(several) == 1}
 
 
@@ -104,9 +105,13 @@ def _settle(
     pair = (grouping.moodle_id, group.moodle_id)
     kept.add(pair)
     ours, there = base.get(pair), pair in course.links
-    if ours is None:
-        if not there:
-            result.changes.append(_link(course.course, None, grouping, group, row))
+    if ours is None and not there:
+        result.changes.append(_link(course.course, None, grouping, group, row))
+    elif there and policy.reclaim and (ours is None or ours.gone):
+        link = Link(course.course, grouping.key, group.key)
+        result.changes.append(Change(link, link, "O2", row.label, row.source_row, evidence=RECLAIMED))
+    elif ours is None:
+        return
     elif ours.gone and there:
         result.observed.append(_ledger_row(course, ours, terms=""))  # put back by hand: theirs
     elif not ours.gone:

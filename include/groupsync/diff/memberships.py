@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from include.groupsync.diff.course import RECLAIMED
 from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
-from include.groupsync.model.frames import TEXT, WHOLE, conform, frame_of, rows
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, conform, frame_of, rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import FLAG, MANAGED_MEMBERSHIPS, may_delete, with_term, without_term
 from include.groupsync.model.protection import Protection
@@ -64,8 +65,13 @@ def diff_memberships(
     scope: Scope,
     term: str,
     open_terms: frozenset[str] | None,
+    *,
+    reclaim: bool = False,
 ) -> MembershipDiff:
-    """Adds for those listed, enrolled and not there; removals of ours that are no longer listed (M1 to M5)."""
+    """Adds for those listed, enrolled and not there; removals of ours that are no longer listed (M1 to M5).
+
+    With ``reclaim`` those who are listed and there, and not ours, become ours (rule O2).
+    """
     groups = sides.groups.reset_index(drop=True)
     groups["code"] = pd.Series(range(len(groups)), dtype="int64")
     found, lost, protected = _encode(sides, groups, scope)
@@ -79,9 +85,11 @@ def diff_memberships(
     listed = set(found["packed"]) - excluded
     ours = _ours(sides.managed, groups, current, listed, scope)
     removable = _removals(ours, protection, protected | pinned, excluded, term, open_terms)
+    claims = current & listed - set(ours["packed"]) if reclaim else set()
+    claimed = found[found["packed"].isin(claims)]
     return MembershipDiff(
-        changes=_changes(missing[can_join], removable),
-        findings=_together(lost, _deferred(missing[~can_join]), _waiting(waits), contradictory),
+        changes=_together([_adds(missing[can_join]), _claims(claimed), _takings(removable)], PLAN),
+        findings=_together([lost, _deferred(missing[~can_join]), _waiting(waits), contradictory], FINDING),
         observed=_observed(ours, removable, term),
     )
 
@@ -111,12 +119,12 @@ def _by_id(wanted: pd.DataFrame, groups: pd.DataFrame, scope: Scope) -> pd.DataF
     """Rows that name their group by Moodle's id: the group's own course has to be the row's, and in scope."""
     stated = wanted.rename(columns={"course": "stated"})
     found = stated.merge(groups, on="group", how="left")
-    elsewhere = (found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])).fillna(False)
-    found.loc[elsewhere, ["code", "group_id", "course_id", "group_key", "fate"]] = None
-    found["course"] = found["course"].where(~elsewhere, found["stated"]).fillna(found["stated"])
+    elsewhere = found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])
+    found.loc[elsewhere, "code"] = None
+    found["course"] = found["stated"].fillna(found["course"])
     standings = zip(_or_none(found["course"]), _or_none(found["label"]), _or_none(found["code"]), strict=True)
     inside = [code is None or scope.standing(course, label) is Standing.ACTIVE for course, label, code in standings]
-    return found[pd.Series(inside, index=found.index, dtype=bool)].drop(columns=["stated"])
+    return found[pd.Series(inside, dtype=bool)].drop(columns=["stated"])
 
 
 def _pack(high: pd.Series, low: pd.Series) -> pd.Series:
@@ -202,20 +210,21 @@ def _removals(
     )
 
 
-def _changes(adds: pd.DataFrame, removals: pd.DataFrame) -> pd.DataFrame:
-    added = pd.DataFrame(
-        {
-            "course": adds["course"],
-            "group": adds["group_key"],
-            "user": adds["user"],
-            "module": adds["label"],
-            "source_row": adds["source_row"],
-        }
-    ).assign(kind=str(Kind.MEMBERSHIP), action=str(Action.CREATE), rule="M4")
-    removed = removals[["course", "group", "user", "module", "rule"]].assign(
-        kind=str(Kind.MEMBERSHIP), action=str(Action.DELETE)
-    )
-    return pd.concat([conform(added, PLAN), conform(removed, PLAN)], ignore_index=True)
+def _adds(missing: pd.DataFrame) -> pd.DataFrame:
+    return _changes(missing.assign(group=missing["group_key"], module=missing["label"], rule="M4"), Action.CREATE)
+
+
+def _claims(there: pd.DataFrame) -> pd.DataFrame:
+    claimed = there.assign(group=there["group_key"], module=there["label"], rule="O2", evidence=RECLAIMED)
+    return _changes(claimed, Action.UPDATE)
+
+
+def _takings(removable: pd.DataFrame) -> pd.DataFrame:
+    return _changes(removable.assign(source_row=None), Action.DELETE)
+
+
+def _changes(people: pd.DataFrame, action: Action) -> pd.DataFrame:
+    return conform(people.assign(kind=str(Kind.MEMBERSHIP), action=str(action)), PLAN)
 
 
 def _observed(ours: pd.DataFrame, removable: pd.DataFrame, term: str) -> pd.DataFrame:
@@ -261,8 +270,8 @@ def _waiting(waits: pd.DataFrame) -> pd.DataFrame:
     return _findings(waits, "deferred", "P10", reason, "Approve the re-key, or reject it.")
 
 
-def _together(*findings: pd.DataFrame) -> pd.DataFrame:
-    return conform(pd.concat(findings, ignore_index=True), FINDING)
+def _together(frames: list[pd.DataFrame], schema: Schema) -> pd.DataFrame:
+    return conform(pd.concat(frames, ignore_index=True), schema)
 
 
 def _findings(of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str) -> pd.DataFrame:

@@ -36,7 +36,10 @@ NOT_IN_DIGEST = ("source_row",)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``before`` None creates, ``after`` None deletes, both update; never neither."""
+    """``before`` None creates, ``after`` None deletes, both update; never neither.
+
+    An update of a link or membership is a claim: what is there becomes ours, and nothing is sent (rule O2).
+    """
 
     before: Thing | None
     after: Thing | None

@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+
+from include.groupsync.model.frames import TEXT, Schema
+
+
+class TermState(StrEnum):
+    """What a person set a term to; a *closed* term's claims have ended, whatever its last day (rule C5)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+# The terms that somebody gave a state, and the newest of each.
+TERM_STATES: Schema = {"term": TEXT, "state": TEXT}
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class RunJournal:
             return
         name = "links" if kind is Kind.LINK else "memberships"
         rows = [(intent, self._pair(intent)) for intent, _ in done]
-        kept = [row for intent, row in rows if intent.change.action is Action.CREATE]
+        kept = [row for intent, row in rows if intent.change.after is not None]
         ledger.replace(link, name, kept, [row for _, row in rows])
 
     def _manage_objects(self, link: sa.Connection, done: Sequence[tuple[Intent, int | None]]) -> None:

@@ -32,6 +32,7 @@ from include.groupsync.model.protection import Protection
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope
 from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.model.term import TermState
 from include.groupsync.source.clean import CLEAN
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
 
@@ -95,6 +96,7 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
         inputs.scope,
         run.term_key,
         inputs.policy.open_terms,
+        reclaim=inputs.policy.reclaim,
     )
     observed = pd.concat([found.observed, _orphans(inputs.snapshot, load_ledger(folder)["memberships"])])
     frames = Frames(found.changes, found.findings, observed, frame_of([], AFTER))
@@ -108,17 +110,20 @@ def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
     return managed[gone].assign(terms="")
 
 
-def policy_of(deployment: Deployment, run: Run) -> Policy:
-    """The settings and the calendar's word on this day, for the rules."""
+def policy_of(deployment: Deployment, run: Run, folder: RunFolder) -> Policy:
+    """The settings, the calendar's word on this day, and the terms that somebody closed, for the rules."""
     settings, calendar = deployment.settings, deployment.calendar
+    states = folder.frame("ledger/term_states")
+    closed = frozenset(states.loc[states["state"] == str(TermState.CLOSED), "term"])
     return Policy(
         term=run.term_key,
-        open_terms=calendar.open_on(deployment.now().date()),
+        open_terms=calendar.open_on(deployment.now().date()) - closed,
         later_terms=calendar.later_than(run.term_key),
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,
         on_local_edit=settings.on_local_edit,
         rekey=Limits("rekey", settings.breaker, run.term_key).run is not None,
+        reclaim=run.reclaim,
     )
 
 
@@ -155,7 +160,7 @@ def _inputs(deployment: Deployment, run: Run, folder: RunFolder, dataset: str) -
         managed_links=managed["links"],
         scope=Scope.of(folder.frame("scope"), dataset),
         protection=_protection(folder, dataset),
-        policy=policy_of(deployment, run),
+        policy=policy_of(deployment, run, folder),
     )
 
 

@@ -17,6 +17,7 @@ from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope, Standing
+from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.state import runs
 from include.groupsync.state.journal import count_deletes
@@ -29,7 +30,7 @@ _DATASET = {
     Kind.MEMBERSHIP: "memberships",
 }
 # An activity in group mode works with whatever groups there are; the other uses break with this very one.
-_ANY_GROUP = ("group mode",)
+_ANY_GROUP = (How.GROUP_MODE,)
 
 
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
@@ -47,7 +48,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         departments=_departments(folder),
         courses=len({place.course for place in scope}),
         members=_members(folder, plan),
-        uses=_uses(folder, plan),
+        uses=_uses(folder),
         rows_read=read.get("rows", {}),
         unread=tuple(sorted(set(deployment.settings.datasets) - set(read.get("rows", {})))),
         unmatched=_unmatched(folder, scope),
@@ -213,10 +214,8 @@ def _members(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], tuple[str, 
     return {group: tuple(sorted(users)) for group, users in found.items()}
 
 
-def _uses(folder: RunFolder, plan: Plan) -> dict[Object, tuple[str, ...]]:
-    """What uses each object that the plan deletes, in words."""
-    if not folder.has("uses.parquet"):
-        return {}
+def _uses(folder: RunFolder) -> dict[Object, tuple[str, ...]]:
+    """What uses each object that the plan deletes, in words; what could not be read counts as a use."""
     found: dict[Object, list[str]] = {}
     for row in rows(folder.frame("uses")):
         if row["how"] not in _ANY_GROUP:

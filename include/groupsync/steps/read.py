@@ -11,6 +11,7 @@ from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Standing
 from include.groupsync.model.snapshot import USERS
+from include.groupsync.model.term import TERM_STATES
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import find_users, read_course_keys, read_snapshot
 from include.groupsync.settings import Settings
@@ -18,7 +19,7 @@ from include.groupsync.source.clean import clean
 from include.groupsync.source.database import snapshot
 from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
 from include.groupsync.source.mappings import in_scope
-from include.groupsync.state import ledger
+from include.groupsync.state import ledger, term_states
 from include.groupsync.steps.run import Deployment, Run, client_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 
@@ -76,8 +77,9 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
 def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
     with deployment.state.connect() as link:
         frames = {name: ledger.load(link, name) for name in LEDGER}
-        exceptions = ledger.load_exceptions(link)
+        exceptions, states = ledger.load_exceptions(link), term_states.load(link)
     folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS)
+    folder.save_frame("ledger/term_states", states, TERM_STATES)
     for name, frame in frames.items():
         folder.save_frame(f"ledger/{name}", frame, LEDGER[name])
     return frames

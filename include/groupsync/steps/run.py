@@ -52,10 +52,16 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the sync for one term."""
+    """One run of the sync for one term.
+
+    With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
+    O2); ``reason`` is why somebody started it so.
+    """
 
     run_id: str
     term_key: str
+    reclaim: bool = False
+    reason: str = ""
 
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)

@@ -24,6 +24,7 @@ _BEFORE = (
     "diff_groupings",
     "diff_groups",
     "diff_memberships",
+    "read_use",
     "circuit_breaker",
     "apply",
     "verify",
@@ -39,6 +40,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "term": run.term_key,
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
+        "reclaim": run.reason if run.reclaim else None,
     }
     document = summarise(folder, about, step_records(folder), list(_BEFORE))
     folder.save_json("report", document)

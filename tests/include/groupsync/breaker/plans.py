@@ -33,6 +33,10 @@ def creates(kind: Kind, count: int, course: str = "C") -> list[Change]:
     return [Change(None, thing(kind, 1000 + i, course), "P5") for i in range(count)]
 
 
+def claims(kind: Kind, count: int) -> list[Change]:
+    return [Change(thing(kind, i), thing(kind, i), "O2") for i in range(count)]
+
+
 def update(course: str = "C") -> Change:
     """Of a description: no rename."""
     return Change(Group(course, "U", "N", "old"), Group(course, "U", "N", "new"), "P6")

@@ -8,10 +8,12 @@ from include.groupsync.breaker.baselines import Baselines
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.verdict import Effect, Reach
 from tests.include.groupsync.breaker.plans import (
+    claims,
     creates,
     deletes,
     goes,
     joins,
+    judged,
     leaves,
     look,
     numbers,
@@ -240,3 +242,23 @@ def test_delete_only_is_quiet_where_anything_is_made_or_changed(other: Any) -> N
     assert tripped("delete_only", [*deletes(Kind.MEMBERSHIP, 99), *deletes(Kind.LINK, 9)], 0) == set()
     assert tripped("delete_only", [*deletes(Kind.GROUP, 11), *deletes(Kind.GROUPING, 10)], 20) == {"run"}
     assert tripped("delete_only", [*deletes(Kind.GROUP, 21), *deletes(Kind.MEMBERSHIP, 99)], 20) == {"run"}
+
+
+@pytest.mark.parametrize("kind", [Kind.LINK, Kind.MEMBERSHIP])
+def test_o2_any_claim_is_held_for_a_person(kind: Kind) -> None:
+    """One is enough, whatever is managed; what else the plan does goes on."""
+    managed = {kind: {"C": 9}}
+    assert tripped("reclaim", creates(kind, 3), managed=managed) == set()
+    [trip] = [one for one in look("reclaim", claims(kind, 2), managed=managed) if one.tripped]
+    assert (trip.subject, *numbers(trip)) == (f"{kind}s", 2, 0, 2, 9, -2)
+    assert (trip.effect, trip.reach) == (Effect.HOLD, Reach(("update",), ("link", "membership")))
+    assert trip.text == f"{kind}s: 2 found in Moodle to become ours, beside 9 managed"
+    parts = judged([*claims(kind, 2), *creates(kind, 3), *deletes(kind, 1)], {})
+    assert {str(change.action) for change in parts.held.changes()} == {"update"}
+    assert (len(parts.held), len(parts.released)) == (2, 4)
+
+
+@pytest.mark.parametrize("kind", [Kind.LINK, Kind.MEMBERSHIP])
+def test_o2_a_claim_does_not_hide_that_a_plan_only_deletes(kind: Kind) -> None:
+    """It changes nothing in Moodle."""
+    assert tripped("delete_only", [*deletes(Kind.GROUP, 3), *claims(kind, 5)], 2) == {"run"}

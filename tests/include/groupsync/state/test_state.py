@@ -17,11 +17,12 @@ from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER, may_delete, with_term, without_term
+from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
-from include.groupsync.state import ledger, runs
+from include.groupsync.state import ledger, runs, term_states
 from include.groupsync.state.database import initialise, open_state, read_stamp
 from include.groupsync.state.journal import RunJournal, count_deletes
-from include.groupsync.state.tables import JOURNAL, METADATA, RUN
+from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
 
@@ -252,6 +253,30 @@ def test_c5_an_update_adds_a_claim_beside_those_of_other_terms(engine: sa.Engine
     assert ledger_of(engine, "objects") == [
         OBJECT | {"idnumber": "G2", "name": "new", "description": "d", "terms": "T1 T2"}
     ]
+
+
+def test_c5_the_newest_state_of_a_term_holds_and_every_one_stays_on_record(engine: sa.Engine) -> None:
+    """Who, when and why; a term that nobody gave a state has none."""
+    with engine.begin() as link:
+        for at, (term, state) in enumerate([("T1", "closed"), ("T2", "closed"), ("T1", "open")]):
+            term_states.change(link, term, TermState(state), who="ada", reason="why", at=AT + timedelta(days=at))
+    with engine.begin() as link, pytest.raises(ValueError, match="by somebody, for a reason"):
+        term_states.change(link, "T3", TermState.CLOSED, who="ada", reason=" ", at=AT)
+    with engine.connect() as link:
+        assert rows(term_states.load(link)) == [{"term": "T1", "state": "open"}, {"term": "T2", "state": "closed"}]
+        assert len(list(link.execute(sa.select(TERM_STATE)))) == 3
+
+
+def test_o2_a_claim_makes_ours_what_is_there(engine: sa.Engine) -> None:
+    """A link and a membership that stay as they are; in the place of a link that was seen gone."""
+    member, tie = Membership("C", "G", "ann"), Link("C", "S", "G")
+    observe(engine, "links", LINK | {"gone": True})
+    run = journal(engine)
+    ids = [{"group_id": 7, "user_id": 9}, {"grouping_id": LINK["grouping_id"], "group_id": LINK["group_id"]}]
+    entries = run.intend([intent(thing, thing, **own) for thing, own in zip((member, tie), ids, strict=True)])
+    run.settle([Settled(entry, Outcome.DONE) for entry in entries])
+    assert [(row["user"], row["terms"]) for row in ledger_of(engine, "memberships")] == [("ann", "T1")]
+    assert [(row["gone"], row["terms"]) for row in ledger_of(engine, "links")] == [(False, "T1")]
 
 
 def test_m4_l2_what_we_add_is_ours_and_what_we_remove_is_not(engine: sa.Engine) -> None:
