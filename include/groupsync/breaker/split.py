@@ -9,16 +9,16 @@ import pandas as pd
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.verdict import Effect, Reach, Verdict
+from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 
 
 @dataclass(frozen=True)
 class Split:
-    """``held``: everything that does not go on; ``blocked``: the part of it that no approval ever releases."""
+    """What goes on at once, and what a trip holds or blocks; of the latter, what an approval may release."""
 
     released: Plan
     held: Plan
-    blocked: Plan
+    releasable: Plan
 
 
 def split(plan: Plan, verdict: Verdict) -> Split:
@@ -29,17 +29,40 @@ def split(plan: Plan, verdict: Verdict) -> Split:
     """
     if verdict.plan_digest != plan.digest:
         raise ValueError("this verdict is another plan's")
+    held, blocked = _masks(plan.frame, verdict)
+    return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
+
+
+def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:
+    """The trips that hold something that an approval may release; of these courses, None for all."""
     frame = plan.frame
-    blocked = _with_dependents(frame, _reached(frame, verdict, (Effect.BLOCK,)))
-    held = _with_dependents(frame, _reached(frame, verdict, (Effect.BLOCK, Effect.HOLD)))
-    return Split(released=plan.only(~held), held=plan.only(held), blocked=plan.only(blocked))
+    held, blocked = _masks(frame, verdict)
+    wanted = held & ~blocked
+    if courses is not None:
+        wanted &= frame["course"].isin(list(courses)).astype(bool)
+
+    def holds(trip: Observation) -> bool:
+        reached = _reached(frame, [trip])
+        return bool((reached & wanted).any() or (_with_dependents(frame, reached) & wanted).any())
+
+    return tuple(trip for trip in verdict.trips if trip.reach is not None and holds(trip))
 
 
-def _reached(frame: pd.DataFrame, verdict: Verdict, effects: tuple[Effect | None, ...]) -> pd.Series:
-    reached = pd.Series(bool(verdict.blocked), index=frame.index)
+def _masks(frame: pd.DataFrame, verdict: Verdict) -> tuple[pd.Series, pd.Series]:
+    """What is held or blocked, and of that what is blocked, each with all that waits for it."""
+    if verdict.blocked:
+        everything = pd.Series(True, index=frame.index)
+        return everything, everything
+    blocks = [trip for trip in verdict.trips if trip.effect is Effect.BLOCK]
+    held, blocked = _reached(frame, verdict.trips), _reached(frame, blocks)
+    return _with_dependents(frame, held), _with_dependents(frame, blocked)
+
+
+def _reached(frame: pd.DataFrame, trips: Iterable[Observation]) -> pd.Series:
+    reached = pd.Series(False, index=frame.index)
     alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Reach]] = {}
-    for trip in verdict.trips:
-        if trip.reach is not None and trip.effect in effects:
+    for trip in trips:
+        if trip.reach is not None:
             alike.setdefault((trip.reach.actions, trip.reach.kinds), []).append(trip.reach)
     # A thousand trips of one rule are one look at the plan.
     for (actions, kinds), reaches in alike.items():

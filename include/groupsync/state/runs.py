@@ -33,14 +33,13 @@ def end(
     link.execute(RUN.update().where(RUN.c.run_id == run_id).values(**values, accepted=accepted))
 
 
-def accept(link: sa.Connection, run_id: str) -> None:
-    """What the run held was approved and applied: from now on it is a baseline like any other.
+def accept(link: sa.Connection, run_id: str) -> bool:
+    """Let a run be a baseline for later ones: what it held was approved and applied (rule B5).
 
-    Raises ValueError where no such run ended as held.
+    False, and nothing is changed, where the run did not end as held: a failed one is none, whatever was approved.
     """
     held = sa.and_(RUN.c.run_id == run_id, RUN.c.outcome == "held")
-    if link.execute(RUN.update().where(held).values(accepted=True)).rowcount != 1:
-        raise ValueError(f"run {run_id} did not end as held: there is nothing of it to accept")
+    return link.execute(RUN.update().where(held).values(accepted=True)).rowcount == 1
 
 
 def accepted(link: sa.Connection, besides: str) -> list[dict[str, Any]]:

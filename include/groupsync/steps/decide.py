@@ -33,7 +33,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "counts": plan.counts,
         "released": {"digest": parts.released.digest, "changes": len(parts.released)},
         "held": {"digest": parts.held.digest, "changes": len(parts.held)},
-        "blocked": {"digest": parts.blocked.digest, "changes": len(parts.blocked)},
+        "releasable": {"digest": parts.releasable.digest, "changes": len(parts.releasable)},
     }
     folder.save_json("plan", summary)
     folder.save_json("verdict", verdict.document())

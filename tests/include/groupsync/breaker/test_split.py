@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.breaker.evidence import Evidence
-from include.groupsync.breaker.split import Split, split
+from include.groupsync.breaker.split import Split, holding, split
 from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.things import Group, Grouping, Link, Membership
+from include.groupsync.model.things import Group, Grouping, Link
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from tests.include.groupsync.breaker.plans import (
     creates,
@@ -58,7 +57,7 @@ def test_b2_without_a_trip_everything_goes_on() -> None:
     passed = Observation("r", "s", 0, 0, 0, None, False, "t", Effect.BLOCK)
     reached = Observation("r", "s", 0, 0, 0, None, False, "t", Effect.HOLD, Reach(("delete",), KINDS))
     found = split(plan, Verdict(plan.digest, (passed, reached)))
-    assert (found.released, len(found.held), len(found.blocked)) == (plan, 0, 0)
+    assert (found.released, len(found.held), len(found.releasable)) == (plan, 0, 0)
 
 
 def test_b2_too_many_deletes_hold_all_deletes_and_nothing_else() -> None:
@@ -67,7 +66,7 @@ def test_b2_too_many_deletes_hold_all_deletes_and_nothing_else() -> None:
     assert {action for _, _, action in kinds_of(found.held)} == {"delete"}
     assert {action for _, _, action in kinds_of(found.released)} == {"create", "update"}
     assert {kind for _, kind, _ in kinds_of(found.held)} == set(KINDS)
-    assert len(found.blocked) == 0
+    assert found.releasable == found.held
 
 
 def test_b2_too_many_removals_hold_removals_alone() -> None:
@@ -98,16 +97,16 @@ def test_b2_an_empty_table_blocks_its_own_kinds_deletes() -> None:
     """Memberships go on where it is the groups' table that is empty; no approval releases what is blocked."""
     found = judged(EVERYTHING, {"empty": 0}, rows_read={"groups": 0}, managed={Kind.GROUP: {"C": 9}})
     assert {(kind, action) for _, kind, action in kinds_of(found.held)} == {("group", "delete"), ("link", "delete")}
-    assert found.blocked == found.held
+    assert len(found.releasable) == 0
 
 
 def test_b2_what_is_blocked_is_told_apart_from_what_is_held() -> None:
     """Both wait; the first for ever."""
     limits = {"empty": 0, "run_deletes": {"fraction": None, "count": 0}}
     found = judged(EVERYTHING, limits, rows_read={"memberships": 0}, managed={Kind.MEMBERSHIP: {"C": 9}})
-    assert {kind for _, kind, _ in kinds_of(found.blocked)} == {"membership"}
+    assert {kind for _, kind, _ in kinds_of(found.releasable)} == {"grouping", "group", "link"}
     assert {kind for _, kind, _ in kinds_of(found.held)} == set(KINDS)
-    assert short(found.blocked) < short(found.held)
+    assert short(found.releasable) < short(found.held)
 
 
 def test_b2_a_gutted_group_holds_its_removals_and_its_links_removal() -> None:
@@ -255,9 +254,37 @@ def test_b1_a_split_loses_nothing_and_changes_nothing(changes: list[Change], mos
 def test_b2_a_plan_of_nothing_is_split_into_nothing() -> None:
     """Also by a verdict that blocks."""
     found = judged([], {}, identity=("x",))
-    assert (len(found.released), len(found.held), len(found.blocked)) == (0, 0, 0)
-    assert Evidence(Plan.of()).deletes == 0
-    assert short(parts([goes("G")], Reach(("delete",), KINDS), effect=Effect.BLOCK).blocked) == {
-        ("group", "delete", "C", "G")
-    }
-    assert isinstance(Membership("C", "G", "a"), Membership)
+    assert (len(found.released), len(found.held), len(found.releasable)) == (0, 0, 0)
+
+
+def test_b2_what_waits_for_something_blocked_is_blocked_too() -> None:
+    """No approval releases a create whose name is never freed."""
+    waits = Change(None, Group("C", "D", "Name of A"), "P5", waits_for="A")
+    found = parts([goes("A"), waits, goes("B", "D")], Reach(("delete",), ("group",), "C"), effect=Effect.BLOCK)
+    assert (len(found.held), len(found.releasable), len(found.released)) == (2, 0, 1)
+
+
+def test_b4_the_trips_that_hold_something_are_told_by_what_they_hold() -> None:
+    """Of all courses or of some; a trip that only blocks, or holds nothing, is none of them."""
+    changes = [goes("G"), goes("G", "D"), Change(None, Group("D", "H", "Name of G"), "P5", waits_for="G")]
+    plan = Plan.of_changes(changes)
+
+    def trip(rule: str, effect: Effect, reach: Reach | None) -> Observation:
+        return Observation(rule, "s", 1, 0, 1, None, True, "t", effect, reach)
+
+    verdict = Verdict(
+        plan.digest,
+        (
+            trip("course C", Effect.HOLD, Reach(("delete",), KINDS, "C")),
+            trip("course D", Effect.HOLD, Reach(("delete",), KINDS, "D")),
+            trip("updates", Effect.HOLD, Reach(("update",), KINDS)),
+            trip("nothing", Effect.HOLD, None),
+            trip("block", Effect.BLOCK, Reach(("delete",), KINDS, "C")),
+        ),
+    )
+    assert [one.rule for one in holding(plan, verdict)] == ["course D"]
+    assert [one.rule for one in holding(plan, verdict, frozenset({"D", "X"}))] == ["course D"]
+    assert holding(plan, verdict, frozenset({"C"})) == ()
+    unblocked = Verdict(plan.digest, verdict.observations[:-1])
+    assert [one.rule for one in holding(plan, unblocked)] == ["course C", "course D"]
+    assert [one.rule for one in holding(plan, unblocked, frozenset({"C"}))] == ["course C"]
