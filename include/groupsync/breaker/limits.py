@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from include.groupsync.settings import BreakerLimits
 
+_PUBLISHED = BreakerLimits()
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -54,7 +56,7 @@ class Limits:
 
     def _resolved(self, levels: Iterable[BaseModel | None]) -> Any:
         limit = getattr(self.configured, self.rule, None)
-        fields = _fields(getattr(BreakerLimits(), self.rule, None)) | _fields(limit)
+        fields = _fields(getattr(_PUBLISHED, self.rule, None)) | _fields(limit)
         for level in (self.configured.terms.get(self.term), *levels):
             if level is None or self.rule not in level.model_fields_set:
                 continue
