@@ -23,6 +23,11 @@ _TEMPLATES = Environment(
 )
 
 
+def render(template: str, **values: Any) -> str:
+    """A template of this folder with the values; whatever they hold is text on the page."""
+    return _TEMPLATES.get_template(template).render(**values)
+
+
 def report_page(document: Mapping[str, Any], headline: str) -> str:
     """The report's document as HTML."""
     return _TEMPLATES.get_template("report.html").render(report=document, headline=headline)
