@@ -19,7 +19,7 @@ from include.groupsync.steps.run import Deployment, Run, client_of, recorded
 FOLDER = "arming"  # arming belongs to no term; its runs' folders are below this name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arming(Run):
     """One run of the arming, with what the operator typed into the form; ``who`` is their name in Airflow."""
 
