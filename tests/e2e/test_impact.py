@@ -58,7 +58,7 @@ def test_a_held_delete_is_told_with_members_maker_and_share_of_all_courses(synce
     assert row["created_by"] == "first-run"
     assert row["created_at"].startswith("2026-10-12T")
     shown = page(run)
-    assert "1 course of 4 (25.0%): who loses what" in shown
+    assert "1 of 4 courses (25.0%) would lose something" in shown
     assert "held: deleted if approved" in shown
     assert 'href="impact.html"' in page(run, "report.html")
 

@@ -97,8 +97,10 @@ def _not_an_environment(deployment: Deployment, answers: Answers) -> list[str]:
         return ["This deployment has no environment: set GROUPSYNC_ENVIRONMENT outside the project."]
     if settings := _settings(deployment, answers):
         return [
-            f"Environment {deployment.environment} is not configured. If what was found is what it should be, paste"
-            f" this into groupsync.yaml and arm again:\n{settings}"
+            f"Environment {deployment.environment} is not configured. Check line by line that this is the Moodle and"
+            " these are the databases of the environment, for the sync will hold to them; then put it into"
+            " groupsync.yaml, in place of 'environments: {}' or its inner lines below those that are there, and arm"
+            f" again:\n{settings}"
         ]
     return []
 
