@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.model.frames import frame_of
 from include.groupsync.report.impact import COLUMNS
 from tests.world import NO_BREAKER, TERM1, Outcome, World
 
@@ -47,7 +46,7 @@ def test_a_held_delete_is_told_with_members_maker_and_share_of_all_courses(synce
     }
     assert found["total"] == {
         "courses": 1, "groupings": 0, "groups": 1, "re_keyed": 0, "memberships": 1, "links": 0, "people": 1,
-        "in_use": 0,
+        "in_use": 0, "use_not_read": 0,
     }  # fmt: skip
     assert found["by_fate"]["held"] == found["total"]
     assert found["by_department"] == [{"department": "D1", **found["total"]}]
@@ -156,37 +155,38 @@ def test_what_was_found_and_not_made_has_no_maker(synced: World) -> None:
     assert "unknown" in page(run)
 
 
-def test_uses_are_told_and_what_was_not_read_is_never_called_unused(synced: World) -> None:
-    synced.source.drop_group("C2", "G1")
+def test_uses_are_told_with_the_activity_and_its_address(synced: World) -> None:
+    """A restriction on the group closes the activity to all when it goes; a course in group mode is another matter."""
+    only = {"op": "&", "c": [{"type": "group", "id": synced.moodle.groups("C2")["G1"].id}], "showc": [True]}
+    reading = synced.activity("C2", availability=only)
+    synced.activity("C1", "forum", "Debate", groupmode=1)
+    for course in ("C1", "C2"):
+        synced.source.drop_group(course, "G1")
     run = synced.sync()
-    # As a run without the step that reads them leaves it.
-    (run.folder.path / "uses.parquet").unlink(missing_ok=True)
+    url = f"{synced.url}/mod/page/view.php?id={reading}"
+    row = listed(run)["C2", "group", "G1"]
+    assert (row["in_use"], row["used_in"]) == ("yes", [{"what": "Reading (page): restriction", "url": url}])
+    assert listed(run)["C1", "group", "G1"]["in_use"] == "group mode"
+    assert impact(run)["total"]["in_use"] == 1
+    assert f'<a href="{url}"' in page(run)
+    assert {one["used_in"] for one in as_csv(run)} == {"Reading (page): restriction", "Debate (forum): group mode"}
+
+
+def test_use_that_could_not_be_read_is_never_told_as_none(synced: World) -> None:
+    """A course whose contents the account may not see: unknown is not unused."""
+    synced.source.drop_group("C2", "G1")
+    taken = "DELETE FROM mdl_role_capabilities WHERE capability = 'moodle/course:update'"
+    run = synced.sync(before={"read_use": lambda: synced.edit_site(taken)})
+    assert listed(run)["C2", "group", "G1"]["in_use"] == "not read"
+    assert (impact(run)["total"]["in_use"], impact(run)["total"]["use_not_read"]) == (0, 1)
+    assert "Of 1 objects it could not be read" in page(run)
+
+    # As a run that never came to the step leaves it.
+    (run.folder.path / "uses.parquet").unlink()
     unread = synced.sync(run_id=run.run_id, start="report")
     assert impact(unread)["uses_read"] is False
     assert listed(unread)["C2", "group", "G1"]["in_use"] == "not read"
     assert "not known, and nothing here means" in page(unread)
-
-    group_id = synced.moodle.groups("C2")["G1"].id
-    save_uses(run, {"kind": "group", "moodle_id": group_id, "course": "C2", "key": "G1", "how": "restriction",
-                    "cmid": 7, "activity": "Essay 1", "module": "assign", "url": None})  # fmt: skip
-    read = synced.sync(run_id=run.run_id, start="report")
-    assert (impact(read)["uses_read"], impact(read)["total"]["in_use"]) == (True, 1)
-    assert listed(read)["C2", "group", "G1"]["used_in"] == ["Essay 1 (restriction)"]
-    assert "Essay 1 (restriction)" in page(read)
-
-    save_uses(run)
-    none = synced.sync(run_id=run.run_id, start="report")
-    assert listed(none)["C2", "group", "G1"]["in_use"] == "no"
-    assert "No activity that web services show uses" in page(none)
-
-
-def save_uses(run: Outcome, *uses: dict[str, Any]) -> None:
-    from include.groupsync.model.frames import TEXT, WHOLE
-
-    whole = ("moodle_id", "course_id", "cmid")
-    columns = ("kind", "moodle_id", "course_id", "course", "key", "how", "cmid", "activity", "module", "url")
-    schema = {column: WHOLE if column in whole else TEXT for column in columns}
-    run.folder.save_frame("uses", frame_of(uses, schema), schema)
 
 
 def test_a_run_without_changes_loses_nothing(synced: World) -> None:

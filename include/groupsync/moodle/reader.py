@@ -49,7 +49,7 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
                 " give it the capability moodle/course:update, or choose another field."
             )
         key = keys.key(str(course[field_name]))
-        if course["id"] not in control and course["categoryid"] != 0:
+        if course["id"] not in control and course.get("categoryid") != 0:
             found.append({"course_id": course["id"], "course": key})
     return frame_of(found, COURSES)
 

@@ -16,7 +16,7 @@ from include.groupsync.model import keys
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.model.snapshot import How, Snapshot
 
 # ``planned``: it goes, or would have gone, without anybody being asked.  ``held``: it waits for a person.
 # ``not made``: released, and refused, skipped or not tried.
@@ -51,6 +51,7 @@ _HAPPENS = {
     "loses groups": ("lost groups", "would lose groups", "held: loses groups if approved", "kept its groups"),
 }
 _WEIGHT = ("delete", "re-key", "create", "update")
+NOT_READ = "not read"
 TAKES = ("delete", "re-key", "loses members", "loses groups")
 
 
@@ -173,7 +174,9 @@ def table_of(document: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def _cell(value: Any) -> Any:
-    return "; ".join(map(str, value)) if isinstance(value, list) else value
+    return (
+        "; ".join(one["what"] if isinstance(one, dict) else one for one in value) if isinstance(value, list) else value
+    )
 
 
 def _with_fates(traces: Traces) -> pd.DataFrame:
@@ -269,18 +272,34 @@ def _object(
         "created_at": made.get("at"),
         "created_by": made.get("run_id"),
         "in_use": _in_use(traces, change, uses),
-        "used_in": [f"{use['activity'] or use['how']} ({use['how']})" for use in uses],
+        "used_in": [_told(use) for use in uses if use["how"] != How.UNREAD],
         "people": sorted(people),
     }
 
 
 def _in_use(traces: Traces, change: str, uses: Sequence[Mapping[str, Any]]) -> str:
-    """Only what would be deleted is looked at; ``no`` is as far as web services show it."""
-    if uses:
+    """Only what would be deleted is looked at; ``no`` is as far as web services show it.
+
+    ``group mode``: activities of the course work in groups, and none names this one.
+    """
+    hows = {use["how"] for use in uses}
+    if hows - {How.GROUP_MODE, How.UNREAD}:
         return "yes"
     if change != "delete":
         return ""
-    return "not read" if traces.uses is None else "no"
+    if traces.uses is None or How.UNREAD in hows:
+        return NOT_READ
+    return "group mode" if hows else "no"
+
+
+def _told(use: Mapping[str, Any]) -> dict[str, Any]:
+    """A use in words, with the address to look at where there is one."""
+    where = " ".join(part for part in (use["activity"], f"({use['module']})" if use["module"] else None) if part)
+    url = str(use["url"] or "")
+    return {
+        "what": f"{where}: {use['how']}" if where else use["how"],
+        "url": url if url.startswith(("https://", "http://")) else None,
+    }
 
 
 def _sums(objects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -295,6 +314,7 @@ def _sums(objects: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         "links": sum(row["groups_lost"] for row in listed),
         "people": len({person for row in listed for person in row["people"]}),
         "in_use": sum(row["in_use"] == "yes" for row in listed),
+        "use_not_read": sum(row["in_use"] == NOT_READ for row in listed),
     }
 
 

@@ -7,18 +7,17 @@ from typing import Any
 import pytest
 
 from include.groupsync.model.change import PLAN
-from include.groupsync.model.frames import TEXT, WHOLE, frame_of
+from include.groupsync.model.frames import frame_of
 from include.groupsync.model.journal import OUTCOME
 from include.groupsync.model.ledger import MANAGED_OBJECTS
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.scope import DEPARTMENT
-from include.groupsync.model.snapshot import SCHEMAS, USERS, Snapshot
+from include.groupsync.model.snapshot import SCHEMAS, USE, USERS, Snapshot
 from include.groupsync.report.impact import Traces, assess_impact, table_of
 from include.groupsync.report.pages import as_csv, impact_page
 from include.groupsync.state.journal import CREATED
 
 ABOUT = {"run_id": "manual__2021-02-26", "term": "T1", "environment": "production", "reported_at": "2021-02-27"}
-USES = {"kind": TEXT, "moodle_id": WHOLE, "course": TEXT, "how": TEXT, "cmid": WHOLE, "activity": TEXT, "module": TEXT}
 EVIL = '"><script>alert(1)</script>&{{7*7}}'
 
 
@@ -60,7 +59,7 @@ def incident(courses: int, groupings: int, groups: int, members: int, *, done: b
             "managed": frame_of(objects, MANAGED_OBJECTS),
             "departments": frame_of(departments, DEPARTMENT),
             "creations": frame_of(made, CREATED),
-            "uses": frame_of(_uses(objects), USES),
+            "uses": frame_of(_uses(objects), USE),
             "in_scope": 11_000,
             "in_moodle": 14_000,
             **more,
@@ -71,7 +70,7 @@ def incident(courses: int, groupings: int, groups: int, members: int, *, done: b
 def _uses(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {"kind": o["kind"], "moodle_id": o["moodle_id"], "course": o["course"], "how": "restriction", "cmid": at,
-         "activity": f"Essay {at} {EVIL}", "module": "assign"}
+         "activity": f"Essay {at} {EVIL}", "module": "assign", "url": f"javascript:alert({at})"}
         for at, o in enumerate(objects) if at % 97 == 0
     ]  # fmt: skip
 
@@ -126,6 +125,7 @@ def test_the_page_has_every_object_folded_by_course_and_runs_nothing(document: d
     assert "49" not in page.partition("</table>")[0]
     assert len(page) < 4_000_000
     assert "u00001" not in page
+    assert 'href="javascript' not in page, "whatever Moodle answers"
 
 
 def test_a_list_that_no_browser_bears_is_cut_and_says_so() -> None:
