@@ -45,8 +45,10 @@ from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
-from include.groupsync.steps import STEPS, Deployment, Run, step
+from include.groupsync.steps import STEPS, Deployment, Run, arm, step
 from include.groupsync.steps.act import apply_part
+from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
+from include.groupsync.steps.arm import Arming
 from include.groupsync.steps.decide import load_split
 from sandbox import moodle as standin
 from sandbox.moodle.coursework import add_activities, set_sections
@@ -418,6 +420,28 @@ class World:
         deployment, folder = self.deployment(), run.folder
         apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
         return [call for call in self._log.calls[seen:] if not call.by_hand]
+
+    def arming(self, url: str | None = None, environment: str | None = None, old_deployment_id: str = "") -> Outcome:
+        """Both steps of the arming, with what the operator types: by default this site and this environment."""
+        self._runs += 1
+        typed = {"url": self.url if url is None else url, "old_deployment_id": old_deployment_id, "who": "ann"}
+        picked = self.environment if environment is None else environment
+        run = Arming(f"moodle_group_arm.run-{self._runs}", ARMING_FOLDER, environment=picked, **typed)
+        errors: dict[str, Exception] = {}
+        seen = len(self._log.calls)
+        for one in (arm.look, arm.write):
+            try:
+                one(self.deployment(), run)
+            except GroupsyncError as error:
+                errors[one.__name__] = error
+                break
+        return Outcome(
+            run_id=run.run_id,
+            state="failed" if errors else "applied",
+            errors=errors,
+            calls=[call for call in self._log.calls[seen:] if not call.by_hand],
+            folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
+        )
 
     @property
     def ledger(self) -> list[dict[str, Any]]:

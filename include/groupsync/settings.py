@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.term import Blackout, Calendar, Term
 
@@ -262,7 +263,7 @@ class Settings(_Strict):
     def _check(self) -> "Settings":
         if not self.kinds:
             raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
-        if "sandbox" in self.environments:
+        if SANDBOX in self.environments:
             raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
         connections = {dataset.connection for dataset in self.datasets.values()}
         for connection in self.freshness:
@@ -271,6 +272,9 @@ class Settings(_Strict):
                     f"freshness.{connection}: no table is read over this connection; they are read over"
                     f" {', '.join(sorted(connections))}"
                 )
+        for name in self.environments:
+            if not ENVIRONMENT.fullmatch(name):  # '' would be what a deployment without a name is in
+                raise ValueError(f"environment {name!r}: use lower-case letters, digits and hyphens")
         for name, dataset in self.datasets.items():
             for column in dataset.columns.delivery:
                 if self.mappings is not None and column not in self.mappings.columns.configured:

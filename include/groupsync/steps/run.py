@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
@@ -77,18 +77,19 @@ class Run:
             raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
 
 
-Step = Callable[[Deployment, Run], None]
-Body = Callable[[Deployment, Run, RunFolder], Mapping[str, Any] | None]
+R = TypeVar("R", bound=Run)
+Step = Callable[[Deployment, R], None]
+Body = Callable[[Deployment, R, RunFolder], Mapping[str, Any] | None]
 
 
-def recorded(body: Body) -> Step:
+def recorded(body: Body[R]) -> Step[R]:
     """A step that leaves ``steps/<name>.json``: when, how long, how it ended, and what the body returns.
 
     The outcome step decides by these files: a task that died leaves none, and so never counts as done.
     """
 
     @wraps(body)
-    def run_step(deployment: Deployment, run: Run) -> None:
+    def run_step(deployment: Deployment, run: R) -> None:
         folder, started = run.folder(deployment), deployment.now()
         name = f"steps/{body.__name__}"
         (folder.path / f"{name}.json").unlink(missing_ok=True)

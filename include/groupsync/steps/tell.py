@@ -14,6 +14,7 @@ from include.groupsync.report.changes import courses_of
 from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
+from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.run import Deployment, Run, recorded, step_records
 
 _BEFORE = (
@@ -54,6 +55,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         courses = list(courses_of(Plan.of(folder.frame("plan"))))
         folder.save_json("changes", {"digest": document["plan"]["digest"], "courses": courses})
         folder.save_text("plan.html", plan_page(document, courses))
+        leave_impact(deployment, folder, about)
     return {"headline": headline(document)}
 
 
