@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast rules check lock venv parts
+.PHONY: help demo stop clean test test-fast rules mutants check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ stop:  ## stop everything that `make demo` started
 	else echo "nothing is running"; fi
 
 clean: stop  ## stop, and remove all that was made here, the virtual environment too
-	@rm -rf .sandbox .airflow .runs .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .sandbox .airflow .runs .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .mutants
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 test: check parts $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
@@ -37,6 +37,9 @@ test-fast: $(READY)  ## the tests that need no Airflow, no browser and no whole 
 
 rules: $(READY)  ## show that the tests of every rule notice when it is broken (long)
 	$(BIN)/python -m tests.broken
+
+mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours; MUTANTS=diff or breaker; KEEP=1: kills stand)
+	nice -n 19 $(BIN)/python -m tests.mutants $(MUTANTS) $(if $(filter-out 0,$(KEEP)),--keep)
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ plan, applies what it releases, reads it back, and reports.
 | `read_moodle` | reads the mapped courses | its log |
 | `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
 | `diff_...` | plan what to create, update and delete, kind by kind | their logs |
+| `read_use` | reads what uses the groups and groupings that the plan would delete | its log |
 | `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |
 | `apply` | writes what is released, journaled | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
@@ -63,6 +64,7 @@ def moodle_group_sync() -> None:
         step("diff_groupings"),
         step("diff_groups"),
         step("diff_memberships"),
+        step("read_use"),
         step("circuit_breaker"),
         step("apply", pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)),  # a killed one goes on
         step("verify"),

@@ -36,6 +36,47 @@ def run_step(name: str) -> None:
         raise AirflowFailException(str(error)) from error
 
 
+def run_arming(name: str) -> None:
+    """Run one of the arming's two steps with what the operator typed into the form; inside a task only."""
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.groupsync.errors import GroupsyncError
+    from include.groupsync.model.run_path import run_name
+    from include.groupsync.steps import arm
+
+    context: Any = get_current_context()
+    dag_run, form = context["dag_run"], context["params"]
+    arming = arm.Arming(
+        run_id=run_name(dag_run.dag_id, dag_run.run_id),
+        term_key=arm.FOLDER,
+        url=(form["url"] or "").strip(),
+        environment=(form["environment"] or "").strip(),
+        old_deployment_id=(form["old_deployment_id"] or "").strip(),
+        who=dag_run.triggering_user_name or "(not known)",
+    )
+    try:
+        {"look": arm.look, "write": arm.write}[name](deployment_of_airflow(), arming)
+    except GroupsyncError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def environment_names() -> list[str]:
+    """What a form may propose: the environments of the settings, or none where they cannot be read.
+
+    Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged.
+    """
+    import yaml
+
+    try:
+        text = _path("GROUPSYNC_SETTINGS", PROJECT / "include" / "config" / "groupsync.yaml").read_text("utf-8")
+        configured = (yaml.safe_load(text) or {}).get("environments") or {}
+        names = {str(name) for name in configured}
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        names = set()
+    return sorted({*names, "sandbox"})
+
+
 def deployment_of_airflow() -> Deployment:
     """The deployment as this Airflow has it.
 

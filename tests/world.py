@@ -43,12 +43,16 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
-from include.groupsync.settings import load_settings
+from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
-from include.groupsync.steps import STEPS, Deployment, Run, step
+from include.groupsync.steps import STEPS, Deployment, Run, arm, step
 from include.groupsync.steps.act import apply_part
+from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
+from include.groupsync.steps.arm import Arming
 from include.groupsync.steps.decide import load_split
 from sandbox import moodle as standin
+from sandbox.moodle.coursework import add_activities, set_sections
+from sandbox.moodle.database import Database, connect
 from sandbox.moodle.functions import FUNCTIONS
 
 TERM1, TERM2 = "2026-27-T1", "2026-27-T2"
@@ -106,7 +110,10 @@ REMOTE_TABLES = ("groupings", "groups", "memberships")
 WITH_MODULES = {name: {"columns": _DELIVERY} for name in REMOTE_TABLES}
 WITH_TERMS = {name: {"columns": {"term": "term"}} for name in REMOTE_TABLES}
 # The breaker's limits out of the way of a test that is about something else.
-NO_BREAKER = {"breaker": {"run_deletes": None, "run_removals": None, "course_emptied": None, "delete_only": None}}
+# `empty` and `rekey` stay: they are about single tables and objects, not about how much is too much.
+NO_BREAKER: dict[str, dict[str, Any]] = {
+    "breaker": {rule: None for rule in TermLimits.model_fields if rule not in ("empty", "rekey")}
+}
 
 CONTROL_COURSE = {
     "shortname": "groupsync-control",
@@ -309,6 +316,19 @@ class World:
         """Take the course out of the mapping table."""
         self.source.delete("remote_mappings", course=course, **where)
 
+    def activity(self, course: str, module: str = "page", name: str = "Reading", **fields: Any) -> int:
+        """An activity as a teacher makes it, with the fields of ``add_activities``; its course module id."""
+        wanted = {"course": self.moodle.course_id(course), "module": module, "name": name, **fields}
+        return self._put(add_activities, wanted)
+
+    def section(self, course: str, number: int, **fields: Any) -> int:
+        """A section of a course, changed or made, with the fields of ``set_sections``; its id."""
+        return self._put(set_sections, {"course": self.moodle.course_id(course), "section": number, **fields})
+
+    def _put(self, put: Callable[[Database, list[dict[str, Any]]], list[int]], wanted: dict[str, Any]) -> int:
+        with closing(Database(connect(self.folder / "moodle.db"))) as site, site.transaction():
+            return put(site, [wanted])[0]
+
     # --- the deployment
 
     def configure(self, settings: Mapping[str, Any] | None = None, **more: Any) -> None:
@@ -402,6 +422,28 @@ class World:
         deployment, folder = self.deployment(), run.folder
         apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
         return [call for call in self._log.calls[seen:] if not call.by_hand]
+
+    def arming(self, url: str | None = None, environment: str | None = None, old_deployment_id: str = "") -> Outcome:
+        """Both steps of the arming, with what the operator types: by default this site and this environment."""
+        self._runs += 1
+        typed = {"url": self.url if url is None else url, "old_deployment_id": old_deployment_id, "who": "ann"}
+        picked = self.environment if environment is None else environment
+        run = Arming(f"moodle_group_arm.run-{self._runs}", ARMING_FOLDER, environment=picked, **typed)
+        errors: dict[str, Exception] = {}
+        seen = len(self._log.calls)
+        for one in (arm.look, arm.write):
+            try:
+                one(self.deployment(), run)
+            except GroupsyncError as error:
+                errors[one.__name__] = error
+                break
+        return Outcome(
+            run_id=run.run_id,
+            state="failed" if errors else "applied",
+            errors=errors,
+            calls=[call for call in self._log.calls[seen:] if not call.by_hand],
+            folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
+        )
 
     @property
     def ledger(self) -> list[dict[str, Any]]:

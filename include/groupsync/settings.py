@@ -3,15 +3,16 @@
 import re
 from datetime import date, time
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.term import Calendar, Term
+from include.groupsync.model.term import Blackout, Calendar, Term
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 
@@ -154,23 +155,115 @@ class Moodle(_Strict):
     lease_wait: float = Field(1800, ge=0)
 
 
+# Strict: `true` is no number of things.
+Count = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Factor = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
+
+
 class Fraction(_Strict):
     """Trips at strictly more than ``fraction`` of the managed when over ``floor``, or at more than ``count``."""
 
-    fraction: float | None = Field(None, ge=0, le=1)
-    floor: int = Field(0, ge=0)
-    count: int | None = Field(None, ge=0)
+    fraction: Share | None = None
+    floor: Count = 0
+    count: Count | None = None
 
 
-class BreakerLimits(_Strict):
-    """The limits of the circuit breaker's rules; null switches a rule off, 0 means "none allowed" (rule B3)."""
+class Band(_Strict):
+    """Of the baseline's median; where neither side is over ``floor`` rows it is not looked at."""
 
-    empty: bool = True
+    low: Share = 0.90
+    high: Annotated[float, Field(ge=1, strict=True, allow_inf_nan=False)] = 1.25
+    floor: Count = 20
+
+
+class Unmatched(_Strict):
+    """A share, and how far it may be over the baseline's median."""
+
+    fraction: Share | None = 0.20
+    points: Share | None = 0.02
+
+
+class Gutted(_Strict):
+    """The share of its members that a group of ``size`` or more may lose."""
+
+    fraction: Share = 0.50
+    size: Count = 5
+
+
+class History(_Strict):
+    """How many MADs over the median, from so many runs on; a MAD below ``least`` counts as ``least``."""
+
+    mads: Factor = 6
+    runs: Annotated[int, Field(ge=1, strict=True)] = 10
+    least: Factor = 1
+
+
+class Cumulative(_Strict):
+    """Multiples of the limit of ``run_deletes``, in 24 hours and in 7 days."""
+
+    day: Factor | None = 1
+    week: Factor | None = 2
+
+
+class CourseLimits(_Strict):
+    """The rules that may be set for a single course.  For each level below, only what is written down counts."""
+
     run_deletes: Fraction | None = Fraction(fraction=0.05, floor=20, count=100)
     run_removals: Fraction | None = Fraction(fraction=0.10, floor=100, count=2000)
-    course_emptied: int | None = Field(0, ge=0)
-    delete_only: int | None = Field(20, ge=0)
-    rekey: int | None = Field(0, ge=0)
+    course_emptied: Count | None = 0
+    group_gutted: Gutted | None = Gutted()
+    in_use: Count | None = 0
+
+
+class DepartmentLimits(CourseLimits):
+    """The rules that may be set for a department."""
+
+    department_deletes: Fraction | None = Fraction(fraction=0.10, floor=10)
+
+
+class TermLimits(DepartmentLimits):
+    """The rules that may be set for a term: all of them."""
+
+    empty: Count | None = 0
+    stale: Factor | None = 36
+    blackout: Count | None = 0
+    volume: Band | None = Band()
+    unmatched: Unmatched | None = Unmatched()
+    quarantined: Share | None = 0.02
+    courses_emptied: Fraction | None = Fraction(fraction=0.005, floor=3)
+    delete_only: Count | None = 20
+    rekey: Count | None = 0
+    growth: Fraction | None = Fraction(fraction=0.50, floor=200)
+    renames: Fraction | None = Fraction(fraction=0.20, floor=50)
+    history: History | None = History()
+    cumulative: Cumulative | None = Cumulative()
+    config_changed: Count | None = 0
+
+
+class BreakerLimits(TermLimits):
+    """The limits of the circuit breaker's rules; null switches a rule off, 0 means "none allowed" (rule B3).
+
+    What is set for a term, a department or a course goes over the defaults field by field, the narrowest last.
+    """
+
+    terms: dict[str, TermLimits] = Field(default_factory=dict)
+    departments: dict[str, DepartmentLimits] = Field(default_factory=dict)
+    courses: dict[str, CourseLimits] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults(cls, raw: Any) -> Any:
+        # `run_deletes: {count: 5}` says nothing of the fraction: it is not thereby off.
+        if not isinstance(raw, dict):
+            return raw
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name].model_dump() | given
+            if isinstance(given, dict) and isinstance(defaults.get(name), BaseModel)
+            else given
+            for name, given in raw.items()
+        }
 
 
 class Settings(_Strict):
@@ -192,6 +285,8 @@ class Settings(_Strict):
     state_connection: str = "groupsync_state"
     journal_days: int | None = Field(400, ge=1)
     environments: dict[str, Environment] = Field(default_factory=dict)
+    # By connection: a statement in include/sql that answers one value, a time or a growing number.
+    freshness: dict[str, str] = Field(default_factory=dict)
     breaker: BreakerLimits = BreakerLimits()
 
     @model_validator(mode="before")
@@ -208,8 +303,18 @@ class Settings(_Strict):
     def _check(self) -> "Settings":
         if not self.kinds:
             raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
-        if "sandbox" in self.environments:
+        if SANDBOX in self.environments:
             raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
+        connections = {dataset.connection for dataset in self.datasets.values()}
+        for connection in self.freshness:
+            if connection not in connections:
+                raise ValueError(
+                    f"freshness.{connection}: no table is read over this connection; they are read over"
+                    f" {', '.join(sorted(connections))}"
+                )
+        for name in self.environments:
+            if not ENVIRONMENT.fullmatch(name):  # '' would be what a deployment without a name is in
+                raise ValueError(f"environment {name!r}: use lower-case letters, digits and hyphens")
         for name, dataset in self.datasets.items():
             for column in dataset.columns.delivery:
                 if self.mappings is not None and column not in self.mappings.columns.configured:
@@ -259,8 +364,15 @@ class _Term(_Strict):
     periods: tuple[str, ...] = Field(min_length=1)
 
 
+class _Blackout(_Strict):
+    name: str = Field(min_length=1)
+    first_on: date
+    last_on: date
+
+
 class _Calendar(_Strict):
     terms: dict[str, _Term]
+    blackouts: tuple[_Blackout, ...] = ()
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -299,7 +411,11 @@ def load_calendar(path: Path) -> Calendar:
             raise SettingsError(f"{path}: term {term.key!r}: use letters, digits, dots, underscores and hyphens only")
         if term.last_on < term.first_on:
             raise SettingsError(f"{path}: term {term.key}: last_on is before first_on; correct one of them")
-    return Calendar(tuple(sorted(terms, key=lambda term: (term.first_on, term.key))))
+    blackouts = tuple(Blackout(**dict(blackout)) for blackout in parsed.blackouts)
+    for blackout in blackouts:
+        if blackout.last_on < blackout.first_on:
+            raise SettingsError(f"{path}: blackout {blackout.name!r}: last_on is before first_on; correct one of them")
+    return Calendar(tuple(sorted(terms, key=lambda term: (term.first_on, term.key))), blackouts)
 
 
 def _load(path: Path, model: type[_M]) -> _M:

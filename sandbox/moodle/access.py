@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sandbox.moodle.availability import Person, judge
 from sandbox.moodle.database import Database, Row
 from sandbox.moodle.errors import (
     InvalidParameter,
@@ -36,6 +37,21 @@ _TITLES = {
     "enrol/manual:enrol": "Enrol users",
     "enrol/manual:unenrol": "Unenrol users from the course",
 }
+
+_IGNORES = "moodle/course:ignoreavailabilityrestrictions"
+_SEES_STEALTH = ("moodle/course:manageactivities", "moodle/course:viewhiddenactivities")
+# Kinds of activity that have a capability of their own for looking at them; forums have none.
+_VIEW_IS_A_RIGHT = ("assign", "label", "page", "quiz")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether a section or activity is available, may be used and is listed, and the reason shown if not."""
+
+    available: bool
+    usable: bool
+    listed: bool
+    reason: str
 
 
 @dataclass
@@ -86,6 +102,9 @@ class Call:
                 "SELECT rc.capability FROM mdl_role_assignments ra JOIN mdl_role_capabilities rc"
                 " ON rc.roleid = ra.roleid AND rc.permission = 1"
                 f" WHERE ra.userid = ? AND ra.contextid IN ({','.join('?' * len(ids))})"
+                # Everybody with an account has this role.
+                " UNION SELECT rc.capability FROM mdl_role r JOIN mdl_role_capabilities rc ON rc.roleid = r.id"
+                " WHERE r.shortname = 'user' AND rc.permission = 1"
             )
             rows = self.database.all(sql, [self.user["id"], *ids])
             self._granted[context["id"]] = {row["capability"] for row in rows}
@@ -141,15 +160,37 @@ class Call:
         module = self.database.must_find("course_modules", id=context["instanceid"])
         course = self.must_course_context(module["course"])
         self._enter_course(self.database.must_find("course", id=module["course"]), course)
-        if not self.can_see_module(module, context):
+        kind = self.database.must_find("modules", id=module["module"])["name"]
+        if not self.module_standing({**module, "modname": kind}, context).usable:
             raise RequireLogin("Activity is hidden")
 
-    def can_see_module(self, module: Row, context: Row) -> bool:
-        """Whether the account sees an activity that is hidden or restricted."""
-        if not module["visible"] and not self.can("moodle/course:viewhiddenactivities", context):
-            return False
-        restricted = module["availability"] not in (None, "")
-        return not restricted or self.can("moodle/course:ignoreavailabilityrestrictions", context)
+    def section_standing(self, section: Row, context: Row) -> Standing:
+        """What the account may do with a section; ``context`` is the course's."""
+        found = judge(self._person(section["course"], context), section["availability"], visible=section["visible"])
+        usable = bool(section["visible"]) or self.can("moodle/course:viewhiddensections", context)
+        usable = usable and (found.available or self.can(_IGNORES, context))
+        return Standing(found.available, usable, usable or bool(found.reason), found.reason)
+
+    def module_standing(self, module: Row, context: Row) -> Standing:
+        """What the account may do with an activity, its section's restriction included."""
+        person = self._person(module["course"], context)
+        found = judge(person, module["availability"], visible=module["visible"], own_groupingid=module["groupingid"])
+        available, reason = found.available, found.reason
+        section = self.database.find("course_sections", id=module["section"])
+        if available and section:
+            available = judge(person, section["availability"], visible=True).available
+        usable = bool(module["visible"]) or self.can("moodle/course:viewhiddenactivities", context)
+        usable = usable and (available or self.can(_IGNORES, context))
+        if module["modname"] in _VIEW_IS_A_RIGHT and not self.can(f"mod/{module['modname']}:view", context):
+            usable, reason = False, ""
+        if usable:
+            listed = bool(module["visibleoncoursepage"]) or any(self.can(name, context) for name in _SEES_STEALTH)
+        else:
+            listed = bool(module["visibleoncoursepage"] and reason)
+        return Standing(available, usable, listed, reason)
+
+    def _person(self, courseid: int, context: Row) -> Person:
+        return Person(self.database, self.user["id"], courseid, self.can("moodle/site:accessallgroups", context))
 
 
 def is_enrolled(database: Database, userid: int, courseid: int, *, only_active: bool = False) -> bool:

@@ -1,9 +1,8 @@
-"""The web services on activities: course contents, course modules and their group settings."""
+"""The web services on single activities: course modules and their group settings."""
 
-import json
 from typing import Any
 
-from sandbox.moodle import php, types
+from sandbox.moodle import types
 from sandbox.moodle.access import CONTEXT_MODULE, Call, is_enrolled
 from sandbox.moodle.database import Row
 from sandbox.moodle.descriptions import Many, One, Value, default, optional
@@ -25,58 +24,20 @@ _CM_EXTRA = {
     "completionpassgrade": "int", "completionview": "int", "completionexpected": "int",
     "showdescription": "int", "downloadcontent": "int", "availability": "raw",
 }  # fmt: skip
+_GRADE = {"grade": "int", "gradepass": "raw", "gradecat": "int"}
 COURSE_MODULE = One(
     {
         "cm": One(
             {name: Value(kind) for name, kind in _CM_ALWAYS.items()}
-            | {name: optional(kind) for name, kind in _CM_EXTRA.items()}
+            | {name: optional(kind) for name, kind in (_CM_EXTRA | _GRADE).items()}
         ),
         "warnings": WARNINGS,
     }
 )
-CONTENTS_OPTIONS = One(
-    {
-        "courseid": Value("int"),
-        "options": Many(One({"name": Value("alphanum"), "value": Value("raw")}), "default"),
-    }
-)
-_MODULE_KINDS = {
-    "url": "url", "instance": "int", "contextid": "int", "visible": "int", "uservisible": "bool",
-    "visibleoncoursepage": "int", "modicon": "url", "modname": "plugin", "purpose": "alpha",
-    "branded": "bool", "modplural": "text", "availability": "raw", "indent": "int", "onclick": "raw",
-    "afterlink": "raw", "customdata": "raw", "noviewlink": "bool", "completion": "int",
-    "downloadcontent": "int", "groupmode": "int",
-}  # fmt: skip
-_SHOWN_MODULE = One(
-    {
-        "id": Value("int"),
-        "name": Value("raw"),
-        **{name: optional(kind) for name, kind in _MODULE_KINDS.items()},
-        "activitybadge": Many(Value("raw"), "optional"),
-        "dates": Many(Value("raw"), "optional"),
-    }
-)
-_SECTION_KINDS = {"visible": "int", "section": "int", "hiddenbynumsections": "int", "uservisible": "bool"}
-CONTENTS = Many(
-    One(
-        {
-            "id": Value("int"),
-            "name": Value("raw"),
-            "summary": Value("raw"),
-            "summaryformat": Value("int"),
-            **{name: optional(kind) for name, kind in _SECTION_KINDS.items()},
-            "component": optional("plugin"),
-            "itemid": optional("int"),
-            "modules": Many(_SHOWN_MODULE),
-        }
-    )
-)
-_SWITCHES = ("excludemodules", "excludecontents", "includestealthmodules")
-_NUMBERS = ("sectionid", "sectionnumber", "cmid", "modid")
-_PURPOSES = {"forum": "collaboration", "assign": "assessment", "quiz": "assessment"}
+_GRADED = {"assign": 100, "quiz": 100}
 
 
-def _module(call: Call, cmid: int) -> Row:
+def find_module(call: Call, cmid: int) -> Row:
     sql = (
         "SELECT cm.*, m.name AS modname, s.section AS sectionnum FROM mdl_course_modules cm"
         " JOIN mdl_modules m ON m.id = cm.module LEFT JOIN mdl_course_sections s ON s.id = cm.section"
@@ -98,7 +59,7 @@ def _name(call: Call, module: Row) -> Any:
     return row["name"] if row else module["modname"]
 
 
-def _context(call: Call, module: Row) -> Row:
+def module_context(call: Call, module: Row) -> Row:
     """An activity put in by SQL has no context row; Moodle makes one when it is first needed."""
     found = call.context(CONTEXT_MODULE, module["id"])
     return found or {"id": -module["id"], "contextlevel": CONTEXT_MODULE, "instanceid": module["id"]}
@@ -106,19 +67,22 @@ def _context(call: Call, module: Row) -> Row:
 
 def get_course_module(call: Call, cmid: int) -> Row:
     """One activity; the settings only for who may manage activities."""
-    module = _module(call, cmid)
-    context = call.enter(_context(call, module))
+    module = find_module(call, cmid)
+    context = call.enter(module_context(call, module))
     names = [*_CM_ALWAYS, "downloadcontent"]
+    grade = {}
     if call.can("moodle/course:manageactivities", context):
         names = [*_CM_ALWAYS, *_CM_EXTRA]
-    shown = {name: module[name] for name in names}
+        if module["modname"] in _GRADED:
+            grade = {"grade": _GRADED[module["modname"]], "gradepass": "0.00", "gradecat": module["course"]}
+    shown = {name: module[name] for name in names} | grade
     return {"cm": shown | {"name": format_string(module["name"], raw=call.raw)}, "warnings": []}
 
 
 def get_activity_groupmode(call: Call, cmid: int) -> Row:
     """The group mode in force: the course's where it is forced."""
-    module = _module(call, cmid)
-    call.enter(_context(call, module))
+    module = find_module(call, cmid)
+    call.enter(module_context(call, module))
     return {"groupmode": _groupmode(call, module), "warnings": []}
 
 
@@ -129,8 +93,8 @@ def _groupmode(call: Call, module: Row) -> Any:
 
 def get_activity_allowed_groups(call: Call, cmid: int, userid: int) -> Row:
     """The participation groups a user may work with in an activity."""
-    module = _module(call, cmid)
-    context = call.enter(_context(call, module))
+    module = find_module(call, cmid)
+    context = call.enter(module_context(call, module))
     userid = userid or call.user["id"]
     call.database.must_find("user", id=userid)
     warnings = []
@@ -158,106 +122,4 @@ def _allowed(call: Call, module: Row, userid: int, *, every: bool) -> list[Row]:
             text, text_format = format_text(group["description"], group["descriptionformat"], raw=call.raw)
             name = format_string(group["name"], raw=call.raw)
             shown.append({**group, "name": name, "description": text, "descriptionformat": text_format})
-    return shown
-
-
-def get_course_contents(call: Call, courseid: int, options: list[Row]) -> list[Row]:
-    """The sections of a course with their activities."""
-    filters = _filters(options)
-    course = call.database.must_find("course", id=courseid)
-    context = call.enter_course(courseid, call.course_context(courseid))
-    sections = call.database.all("SELECT * FROM mdl_course_sections WHERE course = ? ORDER BY section", [courseid])
-    sees_hidden = call.can("moodle/course:viewhiddensections", context)
-    contents = []
-    for section in sections:
-        if filters.get("sectionid") and section["id"] != filters["sectionid"]:
-            continue
-        if "sectionnumber" in filters and section["section"] != filters["sectionnumber"]:
-            continue
-        if section["visible"] or sees_hidden:
-            contents.append(_section(call, course, context, section, filters))
-    return contents
-
-
-def _filters(options: list[Row]) -> dict[str, int | str]:
-    filters: dict[str, int | str] = {}
-    for option in options:
-        name, value = option["name"], option["value"]
-        if name in _SWITCHES:
-            filters.setdefault(name, int(types.clean(value, "bool")))  # type: ignore[call-overload]
-        elif name in _NUMBERS:
-            filters.setdefault(name, php.to_int(value))
-        elif name == "modname" and types.clean(value, "plugin"):
-            filters.setdefault(name, value)
-        else:
-            raise MoodleException("errorinvalidparam", f'The param "{name}" is invalid.')
-    return filters
-
-
-def _section(call: Call, course: Row, context: Row, section: Row, filters: dict[str, int | str]) -> Row:
-    summary, text_format = format_text(section["summary"], section["summaryformat"], raw=call.raw)
-    modules: list[Row] = []
-    if not filters.get("excludemodules"):
-        sql = (
-            "SELECT id FROM mdl_course_modules WHERE course = ? AND section = ? AND deletioninprogress = 0 ORDER BY id"
-        )
-        found = [_module(call, row["id"]) for row in call.database.all(sql, [course["id"], section["id"]])]
-        wanted = [module for module in _in_sequence(found, section["sequence"]) if _matches(module, filters)]
-        modules = [shown for module in wanted if (shown := _shown(call, context, module))]
-    return {
-        "id": section["id"],
-        "name": section["name"] or ("General" if section["section"] == 0 else "New section"),
-        "visible": section["visible"],
-        "summary": summary,
-        "summaryformat": text_format,
-        "section": section["section"],
-        "hiddenbynumsections": 0,
-        "uservisible": True,
-        "component": section["component"],
-        "itemid": section["itemid"],
-        "modules": modules,
-    }
-
-
-def _in_sequence(modules: list[Row], sequence: str | None) -> list[Row]:
-    order = {int(cmid): place for place, cmid in enumerate((sequence or "").split(",")) if cmid.strip().isdigit()}
-    return sorted(modules, key=lambda module: (order.get(module["id"], len(order)), module["id"]))
-
-
-def _matches(module: Row, filters: dict[str, int | str]) -> bool:
-    if filters.get("cmid") and module["id"] != filters["cmid"]:
-        return False
-    if filters.get("modname") and module["modname"] != filters["modname"]:
-        return False
-    return not (filters.get("modname") and filters.get("modid") and module["instance"] != filters["modid"])
-
-
-def _shown(call: Call, course_context: Row, module: Row) -> Row | None:
-    context = _context(call, module)
-    if not call.can_see_module(module, context):
-        return None
-    kind = module["modname"]
-    shown = {name: module[name] for name in ("id", "instance", "visible", "visibleoncoursepage", "indent")}
-    shown |= {
-        "url": f"{call.site_url}/mod/{kind}/view.php?id={module['id']}",
-        "name": format_string(module["name"], raw=call.raw),
-        "contextid": context["id"],
-        "uservisible": True,
-        "modicon": f"{call.site_url}/theme/image.php/boost/{kind}/1/monologo?filtericon=1",
-        "modname": kind,
-        "purpose": _PURPOSES.get(kind, "content"),
-        "branded": False,
-        "modplural": {"quiz": "Quizzes", "assign": "Assignments"}.get(kind, f"{kind.capitalize()}s"),
-        "onclick": "",
-        "afterlink": None,
-        "activitybadge": [],
-        "customdata": json.dumps({"trackingtype": "1"} if kind == "forum" else "", separators=(",", ":")),
-        "noviewlink": kind == "label",
-        "completion": module["completion"],
-        "downloadcontent": module["downloadcontent"],
-        "dates": [],
-        "groupmode": module["groupmode"],
-    }
-    if call.can("moodle/course:update", course_context):
-        shown["availability"] = module["availability"]
     return shown

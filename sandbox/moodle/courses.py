@@ -250,7 +250,7 @@ def _delete(call: Call, courseid: int) -> Row:
     database.execute("DELETE FROM mdl_role_assignments WHERE contextid = ?", [context["id"]])
     for table in ("enrol", "course_format_options"):
         database.execute(f"DELETE FROM mdl_{table} WHERE courseid = ?", [courseid])
-    for table in ("forum", "assign", "quiz", "page", "course_modules", "course_sections"):
+    for table in ("forum", "assign", "quiz", "page", "label", "course_modules", "course_sections"):
         database.execute(f"DELETE FROM mdl_{table} WHERE course = ?", [courseid])
     database.execute("DELETE FROM mdl_context WHERE id = ?", [context["id"]])
     database.execute("DELETE FROM mdl_course WHERE id = ?", [courseid])

@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.moodle import (
     activities,
+    contents,
     courselists,
     courses,
     enrolled,
@@ -61,9 +62,7 @@ FUNCTIONS: dict[str, Function] = {
     "core_course_delete_courses": Function(
         courses.delete_courses, courses.COURSEIDS, courses.ONLY_WARNINGS, writes=True, atomic=False
     ),
-    "core_course_get_contents": Function(
-        activities.get_course_contents, activities.CONTENTS_OPTIONS, activities.CONTENTS
-    ),
+    "core_course_get_contents": Function(contents.get_course_contents, contents.CONTENTS_OPTIONS, contents.CONTENTS),
     "core_course_get_course_module": Function(activities.get_course_module, activities.CMID, activities.COURSE_MODULE),
     "core_group_get_activity_groupmode": Function(
         activities.get_activity_groupmode, activities.CMID, activities.GROUPMODE

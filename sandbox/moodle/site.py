@@ -12,7 +12,7 @@ from sandbox.moodle.database import Database, Row, connect
 from sandbox.moodle.functions import FUNCTIONS
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_MODULES = ("assign", "forum", "page", "quiz")
+_MODULES = ("assign", "forum", "page", "quiz", "label")
 _ROLES = ("manager", "coursecreator", "editingteacher", "teacher", "student", "guest", "user", "frontpage")
 _STUDENT = 5
 # In the service of the full token but for this one, as on the recorded site.
@@ -25,11 +25,14 @@ _TEACHING = [
     "moodle/course:managegroups", "moodle/course:viewparticipants", "moodle/course:enrolreview",
     "moodle/course:useremail", "moodle/site:accessallgroups", "moodle/site:viewuseridentity",
     "moodle/site:viewfullnames", "moodle/user:viewdetails", "enrol/manual:enrol", "enrol/manual:unenrol",
-    "moodle/role:assign",
+    "moodle/role:assign", "mod/assign:view", "mod/quiz:view",
 ]  # fmt: skip
 _CAPABILITIES = {
     "editingteacher": [*_TEACHING, "moodle/role:review"],
-    "student": ["moodle/course:viewparticipants", "moodle/user:viewdetails"],
+    "student": [
+        "moodle/course:viewparticipants", "moodle/user:viewdetails", "mod/assign:view", "mod/quiz:view",
+    ],
+    "user": ["mod/label:view", "mod/page:view"],
     "wssync": [
         *_TEACHING, "webservice/rest:use", "moodle/course:create", "moodle/course:delete",
         "moodle/course:view", "moodle/course:changecategory", "moodle/category:manage",

@@ -21,7 +21,8 @@ class Variant:
 
 # How many rules each section has; tests/broken/test_broken.py checks that none is forgotten.
 SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6}
-RULES = tuple(f"{section}{at}" for section, count in SECTIONS.items() for at in range(1, count + 1))
+BREAKER = ("B1", "B2", "B3", "B5")
+RULES = (*(f"{section}{at}" for section, count in SECTIONS.items() for at in range(1, count + 1)), *BREAKER)
 
 VARIANTS = (
     Variant(
@@ -204,9 +205,9 @@ VARIANTS = (
     ),
     Variant(
         "P11",
-        "breaker/assess.py",
-        'more = {row["at"] for row in candidates if _waits(row, stuck) or _is_inside(row, unmade)}',
-        'more = {row["at"] for row in candidates if _is_inside(row, unmade)}',
+        "breaker/split.py",
+        'if (row["kind"], row["course"], row["waits_for"]) in held.stuck:',
+        'if (row["kind"], row["course"], row["waits_for"]) in set():',
         "What takes the name of something whose delete is held does not wait for it.",
     ),
     Variant(
@@ -350,5 +351,33 @@ VARIANTS = (
         "            for course in sorted(courses)\n",
         "            for course in sorted(named[dataset])\n",
         "A course is in scope for the tables that name it only.",
+    ),
+    Variant(
+        "B1",
+        "breaker/assess.py",
+        "observations = [one for rule in RULES for one in _observations(rule, evidence, limits)]",
+        "observations = [one for rule in RULES for one in _observations(rule, evidence, limits) if one.tripped]",
+        "The verdict says nothing of the rules that passed.",
+    ),
+    Variant(
+        "B2",
+        "breaker/split.py",
+        'frame["action"].isin(actions) & frame["kind"].isin(kinds) & _inside(frame, kinds, reaches)',
+        'frame["action"].isin(actions) & frame["kind"].isin(kinds)',
+        "A hold of one course holds every course's deletes.",
+    ),
+    Variant(
+        "B3",
+        "breaker/rules/share.py",
+        "most is not None and count > most,",
+        "most is not None and count >= most,",
+        "A share trips at its limit.",
+    ),
+    Variant(
+        "B5",
+        "state/runs.py",
+        'accepted = outcome == "applied"',
+        'accepted = outcome in ("applied", "held")',
+        "A held run is a baseline for those after it.",
     ),
 )

@@ -19,7 +19,7 @@ from tests.world import MOODLE, SOURCE, STATE, TERM1, World
 
 pytestmark = pytest.mark.slow
 
-SYNC = "moodle_group_sync"
+SYNC, ARM = "moodle_group_sync", "moodle_group_arm"
 
 
 @dataclass
@@ -46,6 +46,10 @@ class Probe:
     def run(self, world: World, **environment: str) -> dict[str, Any]:
         """One run of the sync in that world."""
         return self.ask(dag=SYNC, conf={"term": TERM1}, environment=connections(world) | environment)
+
+    def arm(self, world: World, **form: str) -> dict[str, Any]:
+        """One run of the arming in that world, with what is typed into its form."""
+        return self.ask(dag=ARM, conf=form, environment=connections(world))
 
 
 def connections(world: World) -> dict[str, str]:
@@ -194,3 +198,26 @@ def test_o2_reclaim_needs_a_reason(probe: Probe, world: World) -> None:
     [report] = (world.folder / "runs").glob("*/*/report.json")
     document = json.loads(report.read_text(encoding="utf-8"))
     assert (document["reclaim"], document["plan"]["held"]["changes"]) == ("the ledger was lost", 1)
+
+
+def test_i2_the_arming_asks_for_address_environment_and_the_old_deployment(seen: dict[str, Any]) -> None:
+    dag = seen["dags"][ARM]
+    assert dag["params"] == ["environment", "old_deployment_id", "url"]
+    assert {name: task["upstream"] for name, task in dag["tasks"].items()} == {"look": [], "write_marker": ["look"]}
+    assert dag["max_active_runs"] == 1
+    assert dag["tasks"]["write_marker"]["pool"] == "moodle_writes", "not while a sync writes"
+
+
+def test_i2_an_armed_site_is_green_and_another_address_is_red(probe: Probe, world: World) -> None:
+    world.edit_site("DELETE FROM mdl_groupings WHERE idnumber = 'groupsync-marker'")
+    by_hand = world.site.writing_calls()
+    refused = probe.arm(world, url="https://moodle.example.ac.uk", environment="sandbox")
+    assert (refused["state"], refused["tasks"]) == ("failed", {"look": "success", "write_marker": "failed"})
+    assert world.site.writing_calls() == by_hand
+    assert "The address typed is https://moodle.example.ac.uk" in probe.log.read_text(encoding="utf-8")
+
+    armed = probe.arm(world, url=world.url, environment="sandbox")
+    assert armed["state"] == "success", probe.last_words
+    assert world.site.writing_calls() == by_hand + 1
+    assert world.moodle.groupings("groupsync-control")["groupsync-marker"].name == f"sandbox {world.deployment_id}"
+    assert len(list((world.folder / "runs" / "arming").glob(f"{ARM}.*/report.html"))) == 2

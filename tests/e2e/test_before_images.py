@@ -32,7 +32,10 @@ def test_j1_a_deletes_image_names_the_activities_that_use_the_object(tmp_path: P
         assert run.state == "applied"
         entries = [entry for entry in world.journal if entry["run_id"] == run.run_id]
     before = {entry["kind"]: entry["before"] for entry in entries if entry["action"] == "delete"}
-    assert [(use["how"], use["module"]) for use in before["group"]["used_by"]] == [("restriction", "forum")]
+    assert [(use["how"], use["module"]) for use in before["group"]["used_by"]] == [
+        ("restriction", "forum"),
+        ("group mode", "forum"),
+    ]
     assert [(use["how"], use["module"]) for use in before["grouping"]["used_by"]] == [("activity grouping", "forum")]
     assert before["group"]["members"][0]["user"] == "ann"
     assert before["group"]["groupings"] == [grouping]

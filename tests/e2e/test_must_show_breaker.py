@@ -1,13 +1,11 @@
 """The circuit breaker holds what it should, lets the rest through, and makes the run red."""
 
-from tests.world import World
-
-OFF = {"run_deletes": None, "run_removals": None, "course_emptied": None, "delete_only": None}
+from tests.world import NO_BREAKER, World
 
 
 def only(**limits: object) -> dict[str, object]:
-    """These rules alone; `empty` has no limit and is always on."""
-    return {"breaker": {**OFF, **limits}}
+    """These rules alone, beside `empty` and `rekey`."""
+    return {"breaker": {**NO_BREAKER["breaker"], **limits}}
 
 
 def test_empty_a_membership_table_without_rows_removes_nobody(synced: World) -> None:

@@ -179,7 +179,7 @@ def test_c6_without_a_mapping_table_every_course_that_is_named_is_in_scope(make_
 
 
 def test_o3_a_kind_that_is_off_is_left_alone(synced: World) -> None:
-    synced.configure(groupings=None, groups=None)
+    synced.configure(groupings=None, groups=None, breaker={"config_changed": None})
     synced.source.execute("DELETE FROM remote_groups")
     synced.source.execute("DELETE FROM remote_groupings")
     synced.source.move("C1", "ann", of="G1", to="G2")

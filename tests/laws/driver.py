@@ -8,7 +8,7 @@ import pandas as pd
 
 from include.groupsync.apply.executor import Executor, Result
 from include.groupsync.apply.ids import Ids
-from include.groupsync.breaker.assess import Split, split
+from include.groupsync.breaker.split import Split, split
 from include.groupsync.diff.course import Policy
 from include.groupsync.diff.memberships import MembershipSides, diff_memberships
 from include.groupsync.diff.objects import GROUPINGS, GROUPS

@@ -1,6 +1,6 @@
 """A Moodle in memory that refuses what Moodle refuses, and what a run may read of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -9,7 +9,7 @@ from typing import Any
 from include.groupsync.errors import MoodleRefused
 from include.groupsync.model import keys
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.snapshot import Now, Use
+from include.groupsync.model.snapshot import InQuestion, Now, Use
 
 Pair = tuple[int, int]
 Item = dict[str, Any]
@@ -67,6 +67,7 @@ class MemoryMoodle:
 
     state: MoodleState
     batch: int = 100
+    _ids: Iterator[int] = field(default_factory=lambda: count(1000))  # an id is never used again
 
     def limit(self, fields: int) -> int:
         return self.batch
@@ -93,7 +94,7 @@ class MemoryMoodle:
     def enrolled_in(self, course_id: int) -> frozenset[int]:
         return frozenset(user_id for course, user_id in self.state.enrolled if course == course_id)
 
-    def uses_in(self, course_id: int) -> list[Use]:
+    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]:
         """No activity uses anything here."""
         return []
 
@@ -155,7 +156,7 @@ class MemoryMoodle:
         self._need(one.course_id in self.state.courses, f"no course {one.course_id}")
         self._free_name(objects, one)
         self._free_idnumber(objects, one)
-        at = next(i for i in count(1000) if i not in self.state.groupings and i not in self.state.groups)
+        at = next(i for i in self._ids if i not in self.state.groupings and i not in self.state.groups)
         objects[at] = one
         return at
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.groupsync.breaker.assess import Split
+from include.groupsync.breaker.split import Split
 from include.groupsync.model import keys
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan

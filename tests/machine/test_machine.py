@@ -29,7 +29,7 @@ EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "400" if LONG else "0"))
 SOURCE, HAND = edits(AtTheSource.VERBS, at_least=3), edits(ByHandInMoodle.VERBS)
 STOPS = {"killed before apply": "circuit_breaker", "killed after apply": "apply"}
 EVERY = (*COURSES, "C3")  # C3 never changes: nothing that happens elsewhere may show there
-OPEN = {"breaker": {**NO_BREAKER["breaker"], "rekey": None, "empty": False}}
+OPEN = {"breaker": {**NO_BREAKER["breaker"], "rekey": None, "empty": None}}
 # What is held is held by very little here.
 TIGHT = {"breaker": {"run_deletes": {"fraction": 0, "floor": 0}, "run_removals": {"fraction": 0, "floor": 0}}}
 

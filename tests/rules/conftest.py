@@ -31,7 +31,7 @@ def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
 
         def make(settings: dict[str, Any] | None = None, **more: Any) -> World:
             world = stack.enter_context(World(tmp_path, NO_BREAKER))
-            world.configure(breaker={"empty": False})  # a table may run dry where a rule is about its last row
+            world.configure(breaker={"empty": None})  # a table may run dry where a rule is about its last row
             world.configure(settings, **more)
             world.course("C1", users=["ann", "bob", "cid"])
             world.map("C1")

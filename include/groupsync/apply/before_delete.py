@@ -10,7 +10,7 @@ from typing import Any
 from include.groupsync.apply.ports import Reader
 from include.groupsync.model.journal import Intent
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.snapshot import Now, Use
+from include.groupsync.model.snapshot import InQuestion, Now, Use
 from include.groupsync.model.things import Group, Grouping
 
 
@@ -44,19 +44,22 @@ class BeforeDelete:
         grouping_ids = sorted({i.grouping_id for i in intents if i.grouping_id is not None})
         takes_objects = bool(intents) and isinstance(intents[0].change.before, Grouping | Group)
         course_ids = sorted({i.course_id for i in intents}) if takes_objects else []
-        uses: dict[tuple[str, int], list[Use]] = {}
-        for use in (use for course_id in course_ids for use in self.reader.uses_in(course_id)):
-            uses.setdefault((use.kind, use.moodle_id), []).append(use)
+        groups = self.reader.groups_now(group_ids) if group_ids else {}
+        groupings = self.reader.groupings_now(grouping_ids) if grouping_ids else {}
         links: dict[int, list[int]] = {}
-        for course_id in course_ids if group_ids else []:
-            for group_id, groupings in self.reader.links_in(course_id).items():
-                links.setdefault(group_id, []).extend(groupings)
-        return _Sight(
-            groups=self.reader.groups_now(group_ids) if group_ids else {},
-            groupings=self.reader.groupings_now(grouping_ids) if grouping_ids else {},
-            links=links,
-            uses=uses,
-        )
+        uses: dict[tuple[str, int], list[Use]] = {}
+        for course_id in course_ids:
+            own = self.reader.links_in(course_id) if groups else {}
+            for group_id, several in own.items():
+                links.setdefault(group_id, []).extend(several)
+            asked = InQuestion(
+                groups=_named(groups, course_id),
+                groupings=_named(groupings, course_id),
+                links=frozenset((grouping, group) for group, several in own.items() for grouping in several),
+            )
+            for use in self.reader.uses_in(course_id, asked) if asked.objects else []:
+                uses.setdefault((use.kind, use.moodle_id), []).append(use)
+        return _Sight(groups, groupings, links, uses)
 
     def _changed(self, intent: Intent, sight: _Sight) -> str | None:
         sides: Iterable[tuple[Kind, int | None, Mapping[int, Now]]] = (
@@ -93,6 +96,10 @@ class BeforeDelete:
             now = sight.groupings[intent.grouping_id]
             return _fields(now) | {"groups": list(now.holds), "used_by": used}
         return None
+
+
+def _named(objects: Mapping[int, Now], course_id: int) -> dict[int, str]:
+    return {moodle_id: now.name for moodle_id, now in objects.items() if now.course_id == course_id}
 
 
 def _left(intent: Intent, sight: _Sight) -> str | None:

@@ -1,115 +1,90 @@
-"""All rules on one plan, always all of them, and the split into what is released and what waits (B1, B2)."""
+"""All rules on one plan, always all of them (rule B1)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
 
 from include.groupsync.breaker.evidence import Evidence
+from include.groupsync.breaker.limits import Limits
 from include.groupsync.breaker.rules import (
+    blackout,
+    config_changed,
     course_emptied,
+    courses_emptied,
+    cumulative,
     delete_only,
+    department_deletes,
     empty,
+    group_gutted,
+    growth,
+    history,
     identity,
+    in_use,
+    out_of_scope,
+    quarantined,
     reclaim,
     rekey,
+    renames,
     run_deletes,
     run_removals,
+    stale,
+    unmatched,
     unread,
+    volume,
 )
-from include.groupsync.model.frames import rows
-from include.groupsync.model.plan import Plan
-from include.groupsync.model.verdict import Observation, Reach, Verdict
+from include.groupsync.model.verdict import Observation, Verdict
 from include.groupsync.settings import BreakerLimits
-
-Rule = Callable[[Evidence, Any], Iterator[Observation]]
-
-# Name, rule, and where its limit stands in the settings; a rule without limit cannot be set off.
-RULES: tuple[tuple[str, Rule, Callable[[BreakerLimits], Any]], ...] = (
-    ("identity", identity.look, lambda _: None),
-    ("unread", unread.look, lambda _: None),
-    ("empty", empty.look, lambda limits: limits.empty),
-    ("run_deletes", run_deletes.look, lambda limits: limits.run_deletes),
-    ("run_removals", run_removals.look, lambda limits: limits.run_removals),
-    ("course_emptied", course_emptied.look, lambda limits: limits.course_emptied),
-    ("delete_only", delete_only.look, lambda limits: limits.delete_only),
-    ("rekey", rekey.look, lambda limits: limits.rekey),
-    ("reclaim", reclaim.look, lambda _: None),
-)
 
 
 @dataclass(frozen=True)
-class Split:
-    """What goes on at once, and what a trip holds or blocks."""
+class Rule:
+    """Its name is that of its limit in the settings; one without a limit there cannot be switched off.
 
-    released: Plan
-    held: Plan
+    ``of_restore``: whether it has something to say of a plan that undoes a run, which comes from no dataset.
+    """
+
+    name: str
+    look: Callable[[Evidence, Limits], Iterator[Observation]]
+    of_restore: bool = True
+
+
+RULES = (
+    Rule("identity", identity.look),
+    Rule("unread", unread.look, of_restore=False),
+    Rule("out_of_scope", out_of_scope.look),
+    Rule("empty", empty.look, of_restore=False),
+    Rule("stale", stale.look, of_restore=False),
+    Rule("blackout", blackout.look),
+    Rule("volume", volume.look, of_restore=False),
+    Rule("unmatched", unmatched.look, of_restore=False),
+    Rule("quarantined", quarantined.look, of_restore=False),
+    Rule("run_deletes", run_deletes.look),
+    Rule("run_removals", run_removals.look),
+    Rule("department_deletes", department_deletes.look),
+    Rule("course_emptied", course_emptied.look),
+    Rule("courses_emptied", courses_emptied.look),
+    Rule("group_gutted", group_gutted.look),
+    Rule("delete_only", delete_only.look),
+    Rule("rekey", rekey.look),
+    Rule("reclaim", reclaim.look),
+    Rule("growth", growth.look, of_restore=False),
+    Rule("renames", renames.look),
+    Rule("history", history.look),
+    Rule("cumulative", cumulative.look),
+    Rule("in_use", in_use.look),
+    Rule("config_changed", config_changed.look),
+)
 
 
 def assess(evidence: Evidence, limits: BreakerLimits) -> Verdict:
     """The verdict on the evidence's plan; it changes nothing."""
-    observations = [one for _, look, limit in RULES for one in look(evidence, limit(limits))]
+    observations = [one for rule in RULES for one in _observations(rule, evidence, limits)]
     return Verdict(evidence.plan.digest, tuple(observations))
 
 
-def split(plan: Plan, verdict: Verdict) -> Split:
-    """The plan in two; a blocked run releases nothing.
-
-    What cannot happen without something that is held waits with it: a name that is not freed (rules P9, G8),
-    the links and memberships of a group that is not made.
-    """
-    if verdict.plan_digest != plan.digest:
-        raise ValueError("this verdict is another plan's")
-    frame = plan.frame
-    held = pd.Series(bool(verdict.blocked), index=frame.index)
-    for trip in verdict.trips:
-        if trip.reach is not None:
-            held |= _reached(frame, trip.reach)
-    held = with_dependents(frame, held)
-    return Split(released=plan.only(~held), held=plan.only(held))
-
-
-def _reached(frame: pd.DataFrame, reach: Reach) -> pd.Series:
-    reached = frame["action"].isin(reach.actions) & frame["kind"].isin(reach.kinds)
-    if reach.course is not None:
-        reached &= frame["course"] == reach.course
-    if reach.key is not None:
-        reached &= frame["group"].where(frame["kind"] == "group", frame["grouping"]) == reach.key
-    return reached.fillna(False).astype(bool)
-
-
-def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
-    """Held, and all that waits for it, however long the chain."""
-    near = frame[frame["course"].isin(frame.loc[held, "course"].unique())]
-    depends = near["waits_for"].notna() | near["kind"].isin(["link", "membership"])
-    candidates = rows(near[depends].reset_index(names="at"))
-    while True:
-        stuck, unmade = _held_objects(frame[held])
-        more = {row["at"] for row in candidates if _waits(row, stuck) or _is_inside(row, unmade)}
-        if more <= set(held.index[held]):
-            return held
-        held = held | held.index.isin(more)
-
-
-_Object = tuple[str, str, str]
-
-
-def _held_objects(frame: pd.DataFrame) -> tuple[set[_Object], set[_Object]]:
-    """Of the held changes: the objects that keep their names, and those that are not made."""
-    objects = [
-        ((row["kind"], row["course"], row[row["kind"]]), row)
-        for row in rows(frame[frame["kind"].isin(["grouping", "group"])])
-    ]
-    stuck = {key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]}
-    return stuck, {key for key, row in objects if row["action"] == "create"}
-
-
-def _waits(row: Mapping[str, Any], stuck: set[_Object]) -> bool:
-    return (row["kind"], row["course"], row["waits_for"]) in stuck
-
-
-def _is_inside(row: Mapping[str, Any], unmade: set[_Object]) -> bool:
-    if row["kind"] in ("grouping", "group"):
-        return False
-    return any((kind, row["course"], row[kind]) in unmade for kind in ("grouping", "group"))
+def _observations(rule: Rule, evidence: Evidence, limits: BreakerLimits) -> Iterator[Observation]:
+    if evidence.restore and not rule.of_restore:
+        yield Observation(rule.name, "run", None, None, 0, None, False, "does not apply to a restore")
+        return
+    found = list(rule.look(evidence, Limits(rule.name, limits, evidence.term, evidence.departments)))
+    # A rule that had nothing to look at says so: none is ever missing from a verdict.
+    yield from found or [Observation(rule.name, "run", None, None, 0, None, False, "nothing to look at")]

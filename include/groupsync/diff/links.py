@@ -84,7 +84,8 @@ def _targets(groupings: Sequence[After], field_name: str) -> dict[str, After]:
         if after.fate in (Fate.DELETED, Fate.WAITING):
             continue
         value = {"id": after.moodle_id, "idnumber": after.key, "name": after.name}[field_name]
-        found[str(value)].append(after)
+        if value is not None:  # one that is to be made has no id yet
+            found[str(value)].append(after)
     return {value: several[0] for value, several in found.items() if len(several) == 1}
 
 

@@ -119,12 +119,12 @@ def _by_id(wanted: pd.DataFrame, groups: pd.DataFrame, scope: Scope) -> pd.DataF
     """Rows that name their group by Moodle's id: the group's own course has to be the row's, and in scope."""
     stated = wanted.rename(columns={"course": "stated"})
     found = stated.merge(groups, on="group", how="left")
-    elsewhere = (found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])).fillna(False)
-    found.loc[elsewhere, ["code", "group_id", "course_id", "group_key", "fate"]] = None
-    found["course"] = found["course"].where(~elsewhere, found["stated"]).fillna(found["stated"])
+    elsewhere = found["stated"].notna() & found["course"].notna() & (found["stated"] != found["course"])
+    found.loc[elsewhere, "code"] = None
+    found["course"] = found["stated"].fillna(found["course"])
     standings = zip(_or_none(found["course"]), _or_none(found["label"]), _or_none(found["code"]), strict=True)
     inside = [code is None or scope.standing(course, label) is Standing.ACTIVE for course, label, code in standings]
-    return found[pd.Series(inside, index=found.index, dtype=bool)].drop(columns=["stated"])
+    return found[pd.Series(inside, dtype=bool)].drop(columns=["stated"])
 
 
 def _pack(high: pd.Series, low: pd.Series) -> pd.Series:

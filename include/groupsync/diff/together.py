@@ -227,7 +227,7 @@ def groups_to_join(
     for row in rows(after):
         plain = keys.moodle_id_of(row["key"]) is None
         match = {
-            "id": str(row["moodle_id"]),
+            "id": None if row["moodle_id"] is None else str(row["moodle_id"]),
             "idnumber": row["key"] if plain else idnumbers.get(row["moodle_id"]),
             "name": row["name"],
         }

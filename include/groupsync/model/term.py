@@ -39,12 +39,26 @@ class Term:
             "periods": list(self.periods),
         }
 
+    def week_of(self, day: date) -> int:
+        """The week of the term, the first one is 1; 0 and less before it begins."""
+        return (day - self.first_on).days // 7 + 1
+
+
+@dataclass(frozen=True)
+class Blackout:
+    """Days on which nothing is deleted without a person's word, first and last day included."""
+
+    name: str
+    first_on: date
+    last_on: date
+
 
 @dataclass(frozen=True)
 class Calendar:
-    """All terms, in the order of their first day."""
+    """All terms, in the order of their first day; ``blackouts`` as they are written down."""
 
     terms: tuple[Term, ...]
+    blackouts: tuple[Blackout, ...] = ()
 
     def term(self, key: str) -> Term:
         """The term of that key; KeyError names the known ones."""
@@ -57,6 +71,10 @@ class Calendar:
         """The key of the term that runs on that day; None between terms."""
         running = [term.key for term in self.terms if term.first_on <= today <= term.last_on]
         return running[-1] if running else None
+
+    def blackouts_on(self, day: date) -> tuple[str, ...]:
+        """The names of the blackouts that the day is in."""
+        return tuple(one.name for one in self.blackouts if one.first_on <= day <= one.last_on)
 
     def open_on(self, today: date) -> frozenset[str]:
         """The terms whose claim has not ended: a claim ends with the term's last day (rule C5)."""

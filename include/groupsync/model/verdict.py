@@ -14,41 +14,48 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Reach:
-    """What a trip stops: changes of these kinds and actions, in one course or in all, of one object or all.
+    """What a trip stops: changes of these kinds and actions, in one course, in some or in all, of one object or all.
 
-    A hold of deletes stops the removal of memberships and links in its reach too: while the source is in
-    doubt, nobody loses anything.
+    With a group's ``key``, ``kinds`` may have links and memberships beside it: those of the group.  A hold of deletes
+    stops the removal of memberships and links in its reach too: while the source is in doubt, nobody loses anything.
     """
 
     actions: tuple[str, ...]
     kinds: tuple[str, ...]
     course: str | None = None
     key: str | None = None
+    courses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
     """One rule on one subject, passed or tripped: what was seen, and the limit that holds for it.
 
-    ``observed`` and ``limit`` are numbers of things, or fractions where ``denominator`` is given with a
-    fraction limit; ``text`` says it in words.
+    ``observed`` and ``limit`` are in one unit, that of the rule (things, shares, hours), and exact enough to be
+    shown: ``tripped`` was decided exactly.  ``observed`` is None where there was nothing to compare, as the text
+    says; ``limit`` where the rule is off or has none yet.  ``at_least``: the limit is the least that it may be.
+    ``stratum`` is what the numbers are of: ``run``, ``department NAME`` or ``course KEY``.
     """
 
     rule: str
     subject: str
-    observed: float
+    observed: float | None
     limit: float | None
-    numerator: int
+    numerator: float
     denominator: int | None
     tripped: bool
     text: str
     effect: Effect | None = None
     reach: Reach | None = None
+    stratum: str = "run"
+    at_least: bool = False
 
     @property
     def headroom(self) -> float | None:
-        """How much more it could have been; None where the rule is off."""
-        return None if self.limit is None else self.limit - self.observed
+        """How much more, or less, it could have been; negative past the limit, None where nothing is known."""
+        if self.limit is None or self.observed is None:
+            return None
+        return self.observed - self.limit if self.at_least else self.limit - self.observed
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@
 unwritten names after a refused update; ``get_groups``, ``get_groupings`` and ``get_group_members`` do not.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -16,18 +15,20 @@ from include.groupsync.errors import MoodleRefused, SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, Now, Snapshot, Use
+from include.groupsync.model.snapshot import COURSES, SCHEMAS, USERS, InQuestion, Now, Snapshot, Use
 from include.groupsync.moodle.client import MoodleClient
+from include.groupsync.moodle.halving import bisect
 from include.groupsync.moodle.marker import CONTROL_COURSE
+from include.groupsync.moodle.uses import read_uses
 
 RAW = {"moodlewssettingraw": 1}  # without it names come escaped and descriptions cleaned
 _NOT_THERE = "invalidrecord"
 _USERS_PER_CALL = 500
-_Key = TypeVar("_Key")
 
 
 def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
-    """All courses of the site (columns COURSES) that have a key in ``field_name``, never the control course.
+    """All courses of the site (columns COURSES), never the control course or the front page; ``course`` is the key
+    in ``field_name``, null where a course has none.
 
     Two courses may share a key after trimming; both are listed, and fit nothing (rule K3).
     """
@@ -49,7 +50,7 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
                 " give it the capability moodle/course:update, or choose another field."
             )
         key = keys.key(str(course[field_name]))
-        if key and course["id"] not in control:
+        if course["id"] not in control and course.get("categoryid") != 0:
             found.append({"course_id": course["id"], "course": key})
     return frame_of(found, COURSES)
 
@@ -116,7 +117,7 @@ def find_users(client: MoodleClient, user_field: str, wanted: Iterable[str]) -> 
     size = min(_USERS_PER_CALL, client.settings.form_variables - 10)
     for start in range(0, len(values), size):
         some = values[start : start + size]
-        for user in _bisect(lambda part: _users(client, user_field, part), some, _no_such_user):
+        for user in bisect(lambda part: _users(client, user_field, part), some, _no_such_user):
             found.append({"user_id": user["id"], "user": _user_key(user, user_field)})
     return frame_of(found, USERS).drop_duplicates()
 
@@ -207,25 +208,9 @@ def _details(
             lists.unread[owner[moodle_id]] = str(refused)
 
     def ask(some: list[int]) -> list[dict[str, Any]]:
-        return _bisect(lambda part: client.read(function, {argument: part, **options}), some, failed)
+        return bisect(lambda part: client.read(function, {argument: part, **options}), some, failed)
 
     return [item for part in pool.map(ask, chunks) for item in part]
-
-
-def _bisect(
-    ask: Callable[[list[_Key]], list[dict[str, Any]]],
-    ids: list[_Key],
-    failed: Callable[[_Key, MoodleRefused], None],
-) -> list[dict[str, Any]]:
-    """One missing id fails the whole call and is not named: halve until it stands alone."""
-    try:
-        return ask(ids)
-    except MoodleRefused as refused:
-        if len(ids) == 1:
-            failed(ids[0], refused)
-            return []
-    middle = len(ids) // 2
-    return _bisect(ask, ids[:middle], failed) + _bisect(ask, ids[middle:], failed)
 
 
 def _by_course(objects: Iterable[Mapping[str, Any]]) -> dict[int, list[int]]:
@@ -318,24 +303,9 @@ class ObjectsNow:
                 found.setdefault(group_id, []).append(grouping_id)
         return found
 
-    def uses_in(self, course_id: int) -> list[Use]:
-        """The activities of a course that a group or grouping restricts, or whose grouping it is (rule J1).
-
-        The contents tell the restrictions; a grouping only counts where an activity works in groups, and only
-        the activity itself names it.
-        """
-        option = {"name": "excludecontents", "value": 1}
-        sections = self._client.read("core_course_get_contents", {"courseid": course_id, "options": [option]})
-        found: list[Use] = []
-        for module in (module for section in sections for module in section["modules"]):
-            named = {"cmid": module["id"], "activity": module["name"], "module": module["modname"]}
-            for kind, moodle_id in _restrictions(json.loads(module.get("availability") or "{}")):
-                found.append(Use(kind, moodle_id, how="restriction", **named))
-            if module.get("groupmode"):
-                answer = self._client.read("core_course_get_course_module", {"cmid": module["id"]})
-                if grouping_id := answer["cm"].get("groupingid"):
-                    found.append(Use("grouping", grouping_id, how="activity grouping", **named))
-        return found
+    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]:
+        """What in a course uses the objects in question; ``unread`` where Moodle does not tell (rule J1)."""
+        return read_uses(self._client, {course_id: asked}).found[course_id]
 
     def _ask(
         self, function: str, argument: str, ids: Sequence[int], options: Mapping[str, Any]
@@ -348,20 +318,12 @@ class ObjectsNow:
         return [
             item
             for start in range(0, len(ids), size)
-            for item in _bisect(
+            for item in bisect(
                 lambda part: self._client.read(function, {argument: part, **options}),
                 list(ids[start : start + size]),
                 failed,
             )
         ]
-
-
-def _restrictions(tree: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The groups and groupings in an activity's restriction, however deep its conditions are nested."""
-    if tree.get("type") in ("group", "grouping") and tree.get("id"):
-        yield tree["type"], int(tree["id"])
-    for inner in tree.get("c", ()):
-        yield from _restrictions(inner)
 
 
 def _now(found: Mapping[str, Any], holds: tuple[int, ...]) -> Now:

@@ -13,7 +13,7 @@ from include.groupsync.model.journal import OUTCOME
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 
-_PARTS = ("source", "moodle", "groupings", "groups", "links", "memberships", "vanishing", "verify")
+_PARTS = ("source", "moodle", "groupings", "groups", "links", "memberships", "vanishing", "use", "verify")
 _SHOWN = 200
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from include.groupsync.errors import SettingsError, SourceError
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, arrow_backed, conform
+from include.groupsync.model.freshness import parse_freshness
 from include.groupsync.settings import Groupings, Groups, Mappings, Memberships
 from include.groupsync.source.database import SourceDatabase
 
@@ -66,6 +67,26 @@ def read_dataset(
     columns = {ours: table.column(found[ours]) for ours in configured}
     columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
     return conform(arrow_backed(pa.table(columns)), REMOTE[name])
+
+
+def read_freshness(database: SourceDatabase, source: str, path: Path, binds: Mapping[str, Any]) -> str:
+    """The one value that a source's freshness statement answers, as text that ``parse_freshness`` reads.
+
+    Raises SourceError where it answers nothing, more than one value, or neither a time nor a number.
+    """
+    name = f"freshness.{source}"
+    statement, used = _of_file(name, path, binds)
+    table = database.read(name, statement, used)
+    values = [value for column in table.columns for value in column.to_pylist()]
+    try:
+        (value,) = values
+        parse_freshness(value)
+    except ValueError:
+        raise SourceError(
+            f"{name}: {path.name} must answer one value, a time or a number, and answered {values[:3]};"
+            " correct the statement, or take it out of groupsync.yaml; nothing was written."
+        ) from None
+    return str(value)
 
 
 def _of_table(database: SourceDatabase, name: str, table: str, configured: Mapping[str, str]) -> sa.Select[Any]:

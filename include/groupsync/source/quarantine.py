@@ -32,11 +32,14 @@ _NEXT_STEP = "Correct the row at the source; the next run tries it again. Nothin
 
 @dataclass(frozen=True)
 class Sifted:
-    """``usable``: CLEAN columns, unique by key.  ``findings`` and ``protected``: their schemas' columns."""
+    """``usable``: CLEAN columns, unique by key.  ``findings`` and ``protected``: their schemas' columns.
+    ``keys``: how many distinct keys the rows had; ``keys_aside``: those of rows that were set aside."""
 
     usable: pd.DataFrame
     findings: pd.DataFrame
     protected: pd.DataFrame
+    keys: int
+    keys_aside: int
 
 
 def sift(dataset: str, frame: pd.DataFrame, failures: pd.DataFrame) -> Sifted:
@@ -65,6 +68,8 @@ def sift(dataset: str, frame: pd.DataFrame, failures: pd.DataFrame) -> Sifted:
         usable=collapsed[~aside].reset_index(drop=True),
         findings=frame_of((f.row() for f in _findings(dataset, set_aside, reasons)), FINDING),
         protected=_protected(dataset, set_aside),
+        keys=_keys(frame, columns).nunique(),
+        keys_aside=_keys(set_aside, columns).nunique(),
     )
 
 

@@ -5,9 +5,11 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 
 from include.groupsync.model.change import Change
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
 from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
@@ -53,6 +55,30 @@ def entries_of(link: sa.Connection, run_id: str) -> Iterator[dict[str, Any]]:
 def forget(link: sa.Connection, before: datetime) -> int:
     """Drop the entries from before a moment, as the retention says; how many.  What is not settled stays."""
     return link.execute(JOURNAL.delete().where(JOURNAL.c.intent_at < before, ~_UNSETTLED)).rowcount
+
+
+# When each grouping and group was made, and by which run; ``at`` as ISO text.
+CREATED: Schema = {"kind": TEXT, "moodle_id": WHOLE, "at": TEXT, "run_id": TEXT}
+
+
+def creations(link: sa.Connection) -> pd.DataFrame:
+    """Every grouping and group that the journal has a successful creation of (columns CREATED)."""
+    found = []
+    for kind in (Kind.GROUPING, Kind.GROUP):
+        moodle_id = JOURNAL.c[f"{kind}_id"]
+        asked = (
+            sa.select(moodle_id, JOURNAL.c.outcome_at, JOURNAL.c.run_id)
+            .where(
+                JOURNAL.c.kind == str(kind),
+                JOURNAL.c.action == str(Action.CREATE),
+                JOURNAL.c.outcome == str(Outcome.DONE),
+            )
+            .where(JOURNAL.c.rule != REFRESH)
+        )
+        for made_id, at, run_id in link.execute(asked):
+            when = at.isoformat(timespec="seconds")
+            found.append({"kind": str(kind), "moodle_id": made_id, "at": when, "run_id": run_id})
+    return frame_of(found, CREATED)
 
 
 class RunJournal:
@@ -200,6 +226,19 @@ class RunJournal:
         if intent.change.kind is Kind.LINK:
             return common | {"grouping_id": intent.grouping_id, "gone": False}
         return common | {"user_id": intent.user_id, "user": intent.change.thing.user}  # type: ignore[union-attr]
+
+
+def count_deletes(link: sa.Connection, since: datetime) -> dict[Kind, int]:
+    """Groupings and groups that were deleted since then, by any run; one whose call got no answer counts too."""
+    gone = (str(Outcome.DONE), str(Outcome.UNKNOWN))
+    asked = (
+        sa.select(JOURNAL.c.kind, sa.func.count())
+        .where(JOURNAL.c.action == str(Action.DELETE), JOURNAL.c.outcome.in_(gone), JOURNAL.c.intent_at > since)
+        .where(JOURNAL.c.rule != REFRESH)
+        .group_by(JOURNAL.c.kind)
+    )
+    found = {kind: int(count) for kind, count in link.execute(asked)}
+    return {kind: found.get(str(kind), 0) for kind in (Kind.GROUPING, Kind.GROUP)}
 
 
 def _made(kind: Kind) -> sa.Case[Any]:

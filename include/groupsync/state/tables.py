@@ -12,6 +12,9 @@ STAMP = sa.Table(
     sa.Column("environment", sa.String(100), nullable=False),
     sa.Column("deployment_id", sa.String(36), nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # The server and database that it was made in, as they name themselves; null for SQLite, whose files have no name.
+    # A dump that was restored elsewhere is recognised by it: one deployment id must not be at work in two places.
+    sa.Column("place", sa.String(255)),
 )
 
 # Groupings and groups that this sync manages, by Moodle's id; name and description as last applied.

@@ -17,6 +17,7 @@ STEPS = {
     "diff_groupings": "compare",
     "diff_groups": "compare",
     "diff_memberships": "compare",
+    "read_use": "use",
     "circuit_breaker": "decide",
     "apply": "act",
     "verify": "act",

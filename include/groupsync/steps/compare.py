@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.groupsync.breaker.limits import Limits
 from include.groupsync.diff.course import Overlap, Policy
 from include.groupsync.diff.memberships import MembershipSides
 from include.groupsync.diff.memberships import diff_memberships as diff_all_memberships
@@ -121,7 +122,7 @@ def policy_of(deployment: Deployment, run: Run, folder: RunFolder) -> Policy:
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,
         on_local_edit=settings.on_local_edit,
-        rekey=settings.breaker.rekey is not None,
+        rekey=Limits("rekey", settings.breaker, run.term_key).run is not None,
         reclaim=run.reclaim,
     )
 

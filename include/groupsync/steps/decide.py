@@ -3,26 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from include.groupsync.breaker.assess import Split, assess, split
-from include.groupsync.breaker.evidence import Evidence
+from include.groupsync.breaker.assess import assess
+from include.groupsync.breaker.split import Split, split
 from include.groupsync.errors import BlockedError
 from include.groupsync.model.change import PLAN
-from include.groupsync.model.frames import rows
-from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
-from include.groupsync.steps.run import Deployment, Run, load_ledger, recorded, step_records
+from include.groupsync.state import runs
+from include.groupsync.steps.evidence import gather, measures_of
+from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
 
 _PARTS = ("groupings", "groups", "links", "memberships")
-_DATASET = {
-    Kind.GROUPING: "groupings",
-    Kind.GROUP: "groups",
-    Kind.LINK: "groups",
-    Kind.MEMBERSHIP: "memberships",
-}
 
 
 @recorded
@@ -30,8 +23,11 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     """Save plan and verdict; BlockedError where the whole run may not go on."""
     proposed = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
     plan = without_what_stays(deployment, run, folder, proposed)
-    verdict = assess(_evidence(deployment, folder, plan), deployment.settings.breaker)
+    evidence = gather(deployment, run, folder, plan)
+    verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
+    with deployment.state.begin() as link:
+        runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
     summary = {
@@ -40,6 +36,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "counts": plan.counts,
         "released": {"digest": parts.released.digest, "changes": len(parts.released)},
         "held": {"digest": parts.held.digest, "changes": len(parts.held)},
+        "releasable": {"digest": parts.releasable.digest, "changes": len(parts.releasable)},
     }
     folder.save_json("plan", summary)
     folder.save_json("verdict", verdict.document())
@@ -63,35 +60,6 @@ def load_split(folder: RunFolder) -> Split:
     return parts
 
 
-def _evidence(deployment: Deployment, folder: RunFolder, plan: Plan) -> Evidence:
-    managed = load_ledger(folder)
-    scopes = {dataset: Scope.of(folder.frame("scope"), dataset) for dataset in set(_DATASET.values())}
-    snapshot_courses = folder.frame("moodle/courses")
-    names = dict(zip(snapshot_courses["course_id"], snapshot_courses["course"], strict=True))
-    counts: dict[Kind, int] = dict.fromkeys(Kind, 0)
-    by_course: dict[str, int] = {}
-    frames = [
-        *((Kind(row["kind"]), row) for row in rows(managed["objects"])),
-        *((Kind.LINK, row) for row in rows(managed["links"])),
-        *((Kind.MEMBERSHIP, row) for row in rows(managed["memberships"])),
-    ]
-    for kind, row in frames:
-        course = names.get(row["course_id"])
-        if course is None or scopes[_DATASET[kind]].standing(course, row["module"]) is Standing.FROZEN:
-            continue
-        counts[kind] += 1
-        if kind is Kind.GROUP:
-            by_course[course] = by_course.get(course, 0) + 1
-    read = step_records(folder).get("extract", {}).get("rows", {})
-    return Evidence(
-        plan=plan,
-        managed=counts,
-        managed_groups=by_course,
-        rows_read=read,
-        unread=tuple(sorted(set(deployment.settings.datasets) - set(read))),
-    )
-
-
 def _verdict(document: Mapping[str, Any]) -> Verdict:
     return Verdict(document["plan_digest"], tuple(map(_observation, document["observations"])))
 
@@ -102,5 +70,10 @@ def _observation(row: Mapping[str, Any]) -> Observation:
     return Observation(
         **fields,
         effect=Effect(row["effect"]) if row["effect"] else None,
-        reach=Reach(tuple(reach["actions"]), tuple(reach["kinds"]), reach["course"], reach["key"]) if reach else None,
+        reach=_reach(reach) if reach else None,
     )
+
+
+def _reach(row: Mapping[str, Any]) -> Reach:
+    courses = None if row["courses"] is None else tuple(row["courses"])
+    return Reach(tuple(row["actions"]), tuple(row["kinds"]), row["course"], row["key"], courses)

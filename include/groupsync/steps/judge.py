@@ -54,6 +54,8 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
     return {
         "used": {name: len(s.usable) for name, s in sifted.items()},
         "quarantined": {name: s.findings["source_row"].nunique() for name, s in sifted.items()},
+        "keys": {name: s.keys for name, s in sifted.items()},
+        "keys_quarantined": {name: s.keys_aside for name, s in sifted.items()},
     }
 
 

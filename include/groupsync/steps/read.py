@@ -17,7 +17,7 @@ from include.groupsync.moodle.reader import find_users, read_course_keys, read_s
 from include.groupsync.settings import Settings
 from include.groupsync.source.clean import clean
 from include.groupsync.source.database import snapshot
-from include.groupsync.source.extract import REMOTE, read_dataset
+from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
 from include.groupsync.source.mappings import in_scope
 from include.groupsync.state import ledger, term_states
 from include.groupsync.state.journal import unsettled_runs
@@ -28,21 +28,27 @@ from include.groupsync.steps.writing import settle_open, writing
 
 @recorded
 def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Every remote table that is on, whole; tables of one database in one snapshot.  Missing is not empty."""
+    """Every remote table that is on, whole; tables of one database in one snapshot.  Missing is not empty.
+
+    Where a source is asked how fresh it is, it is asked in the same snapshot.
+    """
     settings, binds = deployment.settings, run.term(deployment).binds
     by_address: dict[str, list[str]] = {}
     for name, dataset in settings.datasets.items():
         by_address.setdefault(deployment.database(dataset.connection).url, []).append(name)
-    counts = {}
+    counts: dict[str, int] = {}
+    answers: dict[str, str] = {}
+    sql_folder = deployment.project_root / "include" / "sql"
     for names in by_address.values():
         connection = deployment.database(settings.datasets[names[0]].connection)
         with snapshot(connection, deployment.project_root) as database:
             for name in names:
-                sql_folder = deployment.project_root / "include" / "sql"
                 frame = read_dataset(database, name, settings.datasets[name], sql_folder, binds)
                 folder.save_frame(f"source/{name}", frame, REMOTE[name])
                 counts[name] = len(frame)
-    return {"rows": counts}
+            for source in sorted({settings.datasets[name].connection for name in names} & set(settings.freshness)):
+                answers[source] = read_freshness(database, source, sql_folder / settings.freshness[source], binds)
+    return {"rows": counts, "freshness": answers}
 
 
 @recorded
@@ -68,7 +74,8 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     save_snapshot(folder, found)
     others = _others(client, cleaned, scope, found.users, settings)
     folder.save_frame("users", pd.concat([found.users, others]).drop_duplicates(), USERS)
-    return {"courses": len(courses), "unread": len(found.unread), "settled": settled, "calls": dict(client.calls)}
+    counts = {"courses": len(courses), "courses_in_moodle": len(everywhere), "unread": len(found.unread)}
+    return {**counts, "settled": settled, "calls": dict(client.calls)}
 
 
 def _settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:

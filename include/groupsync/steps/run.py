@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
@@ -70,25 +70,29 @@ class Run:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
 
     def term(self, deployment: Deployment) -> Term:
-        """The run's term; SettingsError with the known ones where the calendar has none of that key."""
+        """The run's term; SettingsError with the known ones where the calendar has none of that key, or none of a key
+        that ``breaker.terms`` sets limits for: a misspelt one would limit nothing."""
         try:
-            return deployment.calendar.term(self.term_key)
+            for named in (*deployment.settings.breaker.terms, self.term_key):
+                term = deployment.calendar.term(named)
+            return term
         except KeyError as error:
             raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
 
 
-Step = Callable[[Deployment, Run], None]
-Body = Callable[[Deployment, Run, RunFolder], Mapping[str, Any] | None]
+R = TypeVar("R", bound=Run)
+Step = Callable[[Deployment, R], None]
+Body = Callable[[Deployment, R, RunFolder], Mapping[str, Any] | None]
 
 
-def recorded(body: Body) -> Step:
+def recorded(body: Body[R]) -> Step[R]:
     """A step that leaves ``steps/<name>.json``: when, how long, how it ended, and what the body returns.
 
     The outcome step decides by these files: a task that died leaves none, and so never counts as done.
     """
 
     @wraps(body)
-    def run_step(deployment: Deployment, run: Run) -> None:
+    def run_step(deployment: Deployment, run: R) -> None:
         folder, started = run.folder(deployment), deployment.now()
         name = f"steps/{body.__name__}"
         (folder.path / f"{name}.json").unlink(missing_ok=True)

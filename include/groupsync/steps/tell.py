@@ -11,9 +11,10 @@ from include.groupsync.model.journal import Outcome
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
-from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page
+from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
+from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import forget_the_old, save_journal
 from include.groupsync.steps.run import Deployment, Run, recorded, step_records
 
@@ -25,6 +26,7 @@ _BEFORE = (
     "diff_groupings",
     "diff_groups",
     "diff_memberships",
+    "read_use",
     "circuit_breaker",
     "apply",
     "verify",
@@ -48,10 +50,13 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     findings = findings_of(folder)
     folder.save_text("rejected.csv", rejected_csv(findings))
     folder.save_text("rejected.html", rejected_page(document, findings))
+    if document["verdict"]:
+        folder.save_text("verdict.html", verdict_page(document))
     if document["plan"]:
         courses = list(courses_of(Plan.of(folder.frame("plan"))))
         folder.save_json("changes", {"digest": document["plan"]["digest"], "courses": courses})
         folder.save_text("plan.html", plan_page(document, courses))
+        leave_impact(deployment, folder, about)
     save_journal(deployment, run, folder)
     forget_the_old(deployment)
     return {"headline": headline(document)}

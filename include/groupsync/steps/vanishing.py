@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.breaker.assess import with_dependents
+from include.groupsync.breaker.split import with_dependents
 from include.groupsync.model.finding import FINDING, Finding, Severity
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.kind import Action

@@ -117,7 +117,7 @@ def test_b3_limits_that_are_not_written_down_are_the_published_defaults(tmp_path
     assert limits.run_removals is not None
     assert (limits.run_deletes.fraction, limits.run_deletes.floor, limits.run_deletes.count) == (0.05, 20, 100)
     assert (limits.run_removals.fraction, limits.run_removals.floor, limits.run_removals.count) == (0.10, 100, 2000)
-    assert (limits.empty, limits.course_emptied, limits.delete_only) == (True, 0, 20)
+    assert (limits.empty, limits.course_emptied, limits.delete_only) == (0, 0, 20)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,13 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(tmp_path: Path, changed:
 def test_the_sandbox_cannot_be_configured(tmp_path: Path) -> None:
     """Nobody points the environment that needs no address at a real site."""
     assert "'sandbox' is reserved" in refusal(tmp_path, environments={"sandbox": {"moodle": "https://x"}})
+
+
+@pytest.mark.parametrize("name", ["", " ", "Production", "1st", "production\n"])
+def test_i1_an_environment_without_a_plain_name_cannot_be_configured(tmp_path: Path, name: str) -> None:
+    """A deployment whose GROUPSYNC_ENVIRONMENT is not set would be in the environment ''."""
+    said = refusal(tmp_path, environments={name: {"moodle": "https://x"}})
+    assert "use lower-case letters, digits and hyphens" in said
 
 
 @pytest.mark.parametrize(
@@ -261,3 +268,54 @@ def test_a_term_that_is_not_whole_is_refused(tmp_path: Path, lacking: dict[str, 
     path = calendar_of(tmp_path, {"T2": TERM | lacking})
     with pytest.raises(SettingsError, match=rf"terms\.T2\.{next(iter(lacking))}"):
         load_calendar(path)
+
+
+def test_b3_a_partial_limit_keeps_the_other_fields_of_the_default(tmp_path: Path) -> None:
+    """A number that is written down does not switch the fraction off."""
+    limits = load(tmp_path, breaker={"run_deletes": {"count": 5}, "volume": {"high": 2}}).breaker
+    assert limits.run_deletes is not None
+    assert (limits.run_deletes.fraction, limits.run_deletes.floor, limits.run_deletes.count) == (0.05, 20, 5)
+    assert limits.volume is not None
+    assert (limits.volume.low, limits.volume.high, limits.volume.floor) == (0.9, 2, 20)
+
+
+def test_freshness_is_of_a_connection_that_is_read(tmp_path: Path) -> None:
+    """A misspelt one would never be asked."""
+    assert load(tmp_path, freshness={"cmis": "f.sql"}).freshness == {"cmis": "f.sql"}
+    assert load(tmp_path).freshness == {}
+    assert "freshness.sits: no table is read over this connection; they are read over cmis" in refusal(
+        tmp_path, freshness={"sits": "f.sql"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("blackout", "words"),
+    [
+        ({"name": "x", "first_on": "2026-08-02", "last_on": "2026-08-01"}, "blackout 'x': last_on is before first_on"),
+        ({"name": "", "first_on": "2026-08-01", "last_on": "2026-08-01"}, "blackouts.0.name"),
+        ({"name": "x", "first_on": "2026-08-01"}, "blackouts.0.last_on"),
+        ({"name": "x", "first_on": "soon", "last_on": "2026-08-01"}, "blackouts.0.first_on"),
+        ({"name": "x", "first_on": "2026-08-01", "last_on": "2026-08-01", "why": "x"}, "blackouts.0.why: unknown key"),
+    ],
+)
+def test_a_blackout_that_makes_no_sense_is_refused_by_name(
+    tmp_path: Path, blackout: dict[str, str], words: str
+) -> None:
+    """Name, first and last day, and nothing else."""
+    path = tmp_path / "terms.yaml"
+    path.write_text(yaml.safe_dump({"terms": {"T": TERM}, "blackouts": [blackout]}), encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        load_calendar(path)
+    assert words in str(refused.value)
+
+
+def test_blackouts_are_as_the_calendar_has_them(tmp_path: Path) -> None:
+    """One day is a window; without any there is none."""
+    path = tmp_path / "terms.yaml"
+    day = {"name": "rollover", "first_on": "2026-08-01", "last_on": "2026-08-01"}
+    path.write_text(yaml.safe_dump({"terms": {"T": TERM}, "blackouts": [day]}), encoding="utf-8")
+    assert load_calendar(path).blackouts_on(date(2026, 8, 1)) == ("rollover",)
+    path.write_text(yaml.safe_dump({"terms": {"T": TERM}}), encoding="utf-8")
+    assert load_calendar(path).blackouts == ()
+    shipped = load_calendar(ROOT / "include" / "config" / "terms.yaml")
+    assert shipped.blackouts_on(date(2027, 8, 1)) == ("rollover of 2027",)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 
 from include.groupsync.breaker.evidence import Evidence
-from include.groupsync.breaker.rules.run_deletes import ALL_DELETES
+from include.groupsync.breaker.limits import Limits
+from include.groupsync.breaker.rules.reaches import ALL_DELETES
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.verdict import Effect, Observation
 
 _OBJECTS = (Kind.GROUPING, Kind.GROUP)
 
 
-def look(evidence: Evidence, limit: int | None) -> Iterator[Observation]:
+def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
     """One observation: the plan's deletes of groupings and groups, if it does nothing else."""
-    deletes = evidence.count(_OBJECTS, Action.DELETE)
+    limit, deletes = limits.run, evidence.deletes
     # The update of a link or membership is a claim (rule O2), which changes nothing in Moodle.
-    others = evidence.count(tuple(Kind), Action.CREATE) + evidence.count(_OBJECTS, Action.UPDATE)
+    others = evidence.count(Kind, Action.CREATE) + evidence.count(_OBJECTS, Action.UPDATE)
     only = deletes if others == 0 else 0
     yield Observation(
         "delete_only", "run", only, limit, deletes, others, limit is not None and only > limit,

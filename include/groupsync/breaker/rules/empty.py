@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from include.groupsync.breaker.evidence import Evidence
+from include.groupsync.breaker.limits import Limits
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.verdict import Effect, Observation, Reach
 
@@ -13,16 +14,20 @@ _KINDS = {
 }
 
 
-def look(evidence: Evidence, limit: bool | None) -> Iterator[Observation]:
-    """One observation for each dataset; a trip blocks the deletes of the dataset's kinds."""
+def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
+    """One observation for each dataset; a trip blocks the deletes of the dataset's kinds.
+
+    The limit is how many managed things a dataset without rows may leave behind.
+    """
+    limit = limits.run
     for dataset, kinds in _KINDS.items():
         rows = evidence.rows_read.get(dataset)
         if rows is None:
             continue
-        managed = sum(evidence.managed.get(kind, 0) for kind in kinds)
-        tripped = bool(limit) and rows == 0 and managed > 0
+        managed = evidence.managed_count(kinds)
+        left = 0 if rows else managed
         yield Observation(
-            "empty", dataset, managed if rows == 0 else 0, 0 if limit else None, managed, None, tripped,
+            "empty", dataset, left, limit, left, managed, limit is not None and left > limit,
             f"{dataset}: {rows} rows for the term, {managed} managed",
             Effect.BLOCK, Reach((str(Action.DELETE),), tuple(map(str, kinds))),
         )  # fmt: skip

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 
 from include.groupsync.breaker.evidence import Evidence
-from include.groupsync.breaker.rules.share import share
+from include.groupsync.breaker.limits import Limits
+from include.groupsync.breaker.rules.reaches import ALL_DELETES
+from include.groupsync.breaker.rules.share import share, strata
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.verdict import Observation, Reach
-from include.groupsync.settings import Fraction
-
-ALL_DELETES = Reach((str(Action.DELETE),), tuple(map(str, Kind)))
+from include.groupsync.model.verdict import Observation
 
 
-def look(evidence: Evidence, limit: Fraction | None) -> Iterator[Observation]:
-    """One observation for each of the two kinds; a trip of either holds all deletes."""
-    for kind in (Kind.GROUPING, Kind.GROUP):
-        count = evidence.count((kind,), Action.DELETE)
-        yield share("run_deletes", f"{kind}s", count, evidence.managed.get(kind, 0), limit, ALL_DELETES)
+def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
+    """One observation for each of the two kinds, in each stratum; a trip of either holds the stratum's deletes."""
+    for stratum in strata(evidence, limits):
+        for kind in (Kind.GROUPING, Kind.GROUP):
+            count = evidence.count((kind,), Action.DELETE, stratum.courses)
+            managed = evidence.managed_count((kind,), stratum.courses)
+            yield share("run_deletes", f"{kind}s", count, managed, stratum, ALL_DELETES)

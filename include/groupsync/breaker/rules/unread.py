@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from include.groupsync.breaker.evidence import Evidence
+from include.groupsync.breaker.limits import Limits
 from include.groupsync.model.verdict import Effect, Observation
 
 
-def look(evidence: Evidence, limit: bool | None) -> Iterator[Observation]:
+def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
     """One observation: how many tables are missing."""
     missing = len(evidence.unread)
     yield Observation(

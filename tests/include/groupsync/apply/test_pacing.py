@@ -50,8 +50,11 @@ def test_a_rate_is_used_up() -> None:
 
 @pytest.mark.parametrize(
     ("opens", "closes", "inside", "outside"),
-    [("22:00", "06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]), ("01:00", "05:00", ["01:00", "04:59"], ["00:59", "05:00"])],
-)  # fmt: skip
+    [
+        ("22:00", "06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]),
+        ("01:00", "05:00", ["01:00", "04:59"], ["00:59", "05:00"]),
+    ],
+)
 def test_a_window_may_go_past_midnight(opens: str, closes: str, inside: list[str], outside: list[str]) -> None:
     """On the clock of its own place."""
     window = Window(time.fromisoformat(opens), time.fromisoformat(closes), LONDON)

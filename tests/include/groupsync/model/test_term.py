@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from include.groupsync.model.term import Calendar, Term
+from include.groupsync.model.term import Blackout, Calendar, Term
 
 
 def term(key: str, first: date, last: date) -> Term:
@@ -59,3 +59,30 @@ def test_an_unknown_term_names_the_known_ones() -> None:
 def test_every_statement_may_use_the_terms_binds() -> None:
     """Periods are a list, so that a statement can say ``IN :periods``."""
     assert T1.binds == {"term": "T1", "setid": "SET", "academic_year": "2025", "periods": ["T1", "YEAR"]}
+
+
+@pytest.mark.parametrize(
+    ("day", "week"),
+    [
+        (date(2025, 9, 28), 0),
+        (date(2025, 9, 29), 1),
+        (date(2025, 10, 5), 1),
+        (date(2025, 10, 6), 2),
+        (date(2025, 9, 21), -1),
+    ],
+)
+def test_weeks_are_counted_from_the_first_day(day: date, week: int) -> None:
+    """The first one is 1."""
+    assert T1.week_of(day) == week
+
+
+def test_blackouts_have_their_first_and_last_day() -> None:
+    """Several may be on one day."""
+    day = date(2026, 8, 1)
+    calendar = Calendar(
+        (T1,), (Blackout("a", day, date(2026, 8, 3)), Blackout("b", date(2026, 8, 3), date(2026, 8, 9)))
+    )
+    seen = {n: calendar.blackouts_on(date(2026, 8, n)) for n in (1, 3, 4, 9, 10)}
+    assert seen == {1: ("a",), 3: ("a", "b"), 4: ("b",), 9: ("b",), 10: ()}
+    assert calendar.blackouts_on(date(2026, 7, 31)) == ()
+    assert CALENDAR.blackouts_on(day) == ()

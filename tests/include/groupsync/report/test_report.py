@@ -15,7 +15,8 @@ from include.groupsync.model.journal import OUTCOME
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.things import Group, Membership
-from include.groupsync.report.pages import rejected_csv, report_page
+from include.groupsync.model.verdict import Effect, Observation, Verdict
+from include.groupsync.report.pages import rejected_csv, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 
 RUN = {"run_id": "manual__1", "term": "T1", "environment": "sandbox", "reported_at": "2026-01-12T02:00:00+00:00"}
@@ -168,3 +169,30 @@ def test_w3_people_appear_by_their_source_key_alone(folder: RunFolder) -> None:
     assert page.count("u17") == 2
     personal = ("firstname", "lastname", "fullname", "email")
     assert not {column for schema in (FINDING, PLAN, OUTCOME) for column in schema} & set(personal)
+
+
+def test_b1_the_verdict_is_a_page_with_every_number_and_the_trips_first() -> None:
+    """Also of what has no limit, or nothing to compare; and it does no harm."""
+    observations = (
+        Observation("passed", "run", 7, 50, 7, 1000, False, "seven of fifty"),
+        Observation("stale", "run", None, 36, 0, None, False, "not configured"),
+        Observation("volume", "groups", 880, 900, 880, 1000, True, EVIL, Effect.HOLD, stratum="run", at_least=True),
+        Observation("empty", "groups", 5, 0, 5, 5, True, "no rows", Effect.BLOCK, stratum="department D"),
+    )
+    page = verdict_page({**RUN, "verdict": Verdict("abc", observations).document()})
+    order = [page.index(word) for word in ("volume", "no rows", "seven of fifty", "not configured")]
+    assert order == sorted(order)
+    for word in ("2 trips", "≥ 900", "-20", "department D", "43", "abc", "block", "verdict.json"):
+        assert word in page
+    seen = Scripts()
+    seen.feed(page)
+    assert seen.found == []
+    assert "passed</span>" in verdict_page({**RUN, "verdict": Verdict("abc", observations[:2]).document()})
+
+
+def test_a_verdict_of_thousands_of_trips_is_cut_for_the_browser() -> None:
+    """And says so; the JSON has all."""
+    many = tuple(Observation("r", f"s{n}", 1, 0, 1, None, True, "t", Effect.HOLD) for n in range(5003))
+    page = verdict_page({**RUN, "verdict": Verdict("abc", many).document()})
+    assert "verdict.json has 3 more" in page
+    assert page.count("<td>t ") == 5000

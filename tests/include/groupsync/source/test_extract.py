@@ -13,7 +13,7 @@ from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.model.frames import rows
 from include.groupsync.settings import Groups, Memberships
 from include.groupsync.source.database import SourceDatabase, snapshot
-from include.groupsync.source.extract import REMOTE, read_dataset
+from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
 
 SCRIPT = """
 CREATE TABLE GRP (CRS, CODE, TITLE, TERM, EXTRA);
@@ -142,3 +142,35 @@ def test_a_table_without_rows_has_its_columns_and_types(database: SourceDatabase
     found = read_dataset(database, "memberships", table, tmp_path, BINDS | {"term": "T9"})
     assert len(found) == 0
     assert {name: dtype.pyarrow_dtype for name, dtype in found.dtypes.items()} == REMOTE["memberships"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("SELECT '2026-01-12 09:00:00' -- the last load", "2026-01-12 09:00:00"),
+        ("SELECT max(EXTRA) FROM GRP WHERE TERM = :term;", "3"),
+        ("SELECT 1.5", "1.5"),
+    ],
+)
+def test_freshness_is_what_the_statement_answers(
+    database: SourceDatabase, tmp_path: Path, asked: str, answer: str
+) -> None:
+    """With the same binds as a table's statement."""
+    (tmp_path / "freshness.sql").write_text(asked, encoding="utf-8")
+    assert read_freshness(database, "cmis", tmp_path / "freshness.sql", BINDS) == answer
+
+
+@pytest.mark.parametrize(
+    "asked", ["SELECT NULL", "SELECT 1, 2", "SELECT EXTRA FROM GRP", "SELECT 1 WHERE 0", "SELECT 'today'", "SELECT ''"]
+)
+def test_o3_freshness_that_is_not_one_value_is_an_error(database: SourceDatabase, tmp_path: Path, asked: str) -> None:
+    """Nothing, two, or what is neither a time nor a number."""
+    (tmp_path / "freshness.sql").write_text(asked, encoding="utf-8")
+    with pytest.raises(SourceError, match=r"freshness\.cmis: freshness\.sql must answer one value, a time or a number"):
+        read_freshness(database, "cmis", tmp_path / "freshness.sql", BINDS)
+
+
+def test_freshness_without_its_file_is_an_error_that_names_it(database: SourceDatabase, tmp_path: Path) -> None:
+    """As for a table's statement."""
+    with pytest.raises(SettingsError, match=r"freshness\.cmis\.sql: there is no file include/sql/freshness\.sql"):
+        read_freshness(database, "cmis", tmp_path / "freshness.sql", BINDS)

@@ -15,12 +15,13 @@ from include.groupsync.model.change import Change
 from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import Intent, Outcome, Settled
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER, may_delete, with_term, without_term
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger, runs, term_states
-from include.groupsync.state.database import initialise, open_state, read_stamp
-from include.groupsync.state.journal import RunJournal
+from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
+from include.groupsync.state.journal import RunJournal, count_deletes
 from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
@@ -81,6 +82,57 @@ def test_i1_a_ledger_is_never_taken_over_by_another_environment(url: str, tmp_pa
     engine.dispose()
     assert stamp is not None
     assert stamp.environment == "uat"
+
+
+@pytest.fixture
+def copied(postgresql_url: str) -> Iterator[str]:
+    """The address of a copy of the state database, in the same server."""
+    initialise(postgresql_url, "uat")
+    url = sa.make_url(postgresql_url)
+    name = f"{url.database}_copy"
+    engine = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as link:
+        link.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as link:
+        link.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_copied_ledger_is_no_second_ledger(copied: str, postgresql_url: str) -> None:
+    """One deployment id must not be at work in two places; the original goes on."""
+    with pytest.raises(SettingsError, match=r"was made in postgresql test_\w+ system \d+ and is in .*_copy.*: a copy"):
+        initialise(copied, "uat")
+    assert initialise(postgresql_url, "uat")
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_ledger_that_has_moved_is_another_deployment_from_then_on(copied: str, postgresql_url: str) -> None:
+    """What was left behind no longer has the id that the site is armed for."""
+    old = initialise(postgresql_url, "uat")
+    with pytest.raises(SettingsError, match=f"not that of deployment wrong, but of {old}"):
+        initialise(copied, "uat", moved="wrong")
+    new = initialise(copied, "uat", moved=old)
+    assert new != old
+    assert initialise(copied, "uat") == new
+    assert initialise(postgresql_url, "uat") == old
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_ledger_of_a_version_that_noted_no_place_notes_it_when_it_is_migrated(postgresql_url: str) -> None:
+    """And keeps its id."""
+    first = initialise(postgresql_url, "uat")
+    engine = sa.create_engine(postgresql_url)
+    with engine.begin() as link:
+        link.exec_driver_sql("UPDATE stamp SET place = NULL")
+    assert initialise(postgresql_url, "uat") == first
+    with engine.connect() as link:
+        stamp = read_stamp(link)
+        assert stamp is not None
+        assert stamp.place == place_of(link)
+        assert stamp.place is not None
+    engine.dispose()
 
 
 @pytest.mark.parametrize("environment", ["", "UAT", "two words", "1st", "a" * 51, "uat\n"])
@@ -345,3 +397,72 @@ def test_c5_claims_are_a_set_of_terms() -> None:
     assert with_term(with_term("T2", "T1"), "T2") == "T1 T2"
     assert without_term("T1 T2", "T1") == "T2"
     assert without_term(None, "T1") == without_term("T1", "T1") == ""
+
+
+MEASURES = {"rows": {"groups": 3}, "week": 2}
+
+
+def ended(link: sa.Connection, run_id: str, outcome: str, hours: int, term: str = "T1", measured: bool = True) -> None:
+    """A run that began so many hours after AT and ended so."""
+    runs.begin(link, run_id, term, AT + timedelta(hours=hours))
+    if measured:
+        runs.measure(link, run_id, MEASURES, f"digest of {run_id}")
+    runs.end(link, run_id, AT + timedelta(hours=hours + 1), outcome, "plan", {})
+
+
+def test_b5_accepted_runs_are_those_that_were_applied_or_approved(engine: sa.Engine) -> None:
+    """The newest first; a run is no baseline for itself, nor is one that has not ended or measured nothing."""
+    with engine.begin() as link:
+        for hours, outcome in enumerate(("applied", "held", "blocked", "failed", "applied", "held")):
+            ended(link, f"run-{hours}", outcome, hours, term=f"T{hours % 2}")
+        ended(link, "unmeasured", "applied", 9, measured=False)
+        runs.begin(link, "open", "T1", AT)
+        runs.measure(link, "open", MEASURES, "x")
+    with engine.connect() as link:
+        assert [run["run_id"] for run in runs.accepted(link, besides="")] == ["run-4", "run-0"]
+        assert [run["run_id"] for run in runs.accepted(link, besides="run-4")] == ["run-0"]
+        [first] = runs.accepted(link, besides="run-4")
+    assert first == {
+        "run_id": "run-0", "term": "T0", "outcome": "applied", "measures": MEASURES,
+        "settings_digest": "digest of run-0",
+    }  # fmt: skip
+    with engine.begin() as link:
+        assert runs.accept(link, "run-1")
+        assert [run["run_id"] for run in runs.accepted(link, besides="")] == ["run-4", "run-1", "run-0"]
+
+
+def test_b5_only_what_was_held_can_be_accepted(engine: sa.Engine) -> None:
+    """Neither a blocked run nor a failed one, whoever says so."""
+    with engine.begin() as link:
+        for hours, outcome in enumerate(("held", "blocked", "failed")):
+            ended(link, f"run-{hours}", outcome, hours)
+        assert [runs.accept(link, run_id) for run_id in ("run-1", "run-2", "nobody")] == [False] * 3
+        assert runs.accepted(link, besides="") == []
+        assert runs.accept(link, "run-0") is True
+        assert [run["run_id"] for run in runs.accepted(link, besides="")] == ["run-0"]
+
+
+def test_b5_a_run_that_is_repeated_has_to_be_accepted_again(engine: sa.Engine) -> None:
+    """Nothing is left of what it was."""
+    with engine.begin() as link:
+        ended(link, "run-0", "applied", 0)
+        runs.begin(link, "run-0", "T1", AT)
+        assert runs.accepted(link, besides="") == []
+
+
+def test_deletes_of_the_last_hours_are_counted_by_kind(engine: sa.Engine) -> None:
+    """What was done, or got no answer; after the moment, not at it; removals and creates are none."""
+    group, grouping = Group("C", "G", "N"), Grouping("C", "S", "N")
+    losses = [(Change(group, None, "P7"), outcome) for outcome in Outcome] + [
+        (Change(grouping, None, "G7"), Outcome.DONE)
+    ]
+    others = [(Change(None, group, "P5"), Outcome.DONE), (Change(Membership("C", "G", "a"), None, "M5"), Outcome.DONE)]
+    clock = iter(AT + timedelta(hours=n) for n in range(100))
+    log = RunJournal(engine, "run-1", "T1", lambda: next(clock))
+    for change, how in (*losses, *others):
+        [entry] = log.intend([Intent(change, 1, 1, group_id=5, grouping_id=6, user_id=7)])
+        log.settle([Settled(entry, how)])
+    with engine.connect() as link:
+        assert count_deletes(link, AT - timedelta(hours=1)) == {Kind.GROUPING: 1, Kind.GROUP: 2}
+        assert count_deletes(link, AT) == {Kind.GROUPING: 1, Kind.GROUP: 1}
+        assert count_deletes(link, AT + timedelta(hours=40)) == {Kind.GROUPING: 0, Kind.GROUP: 0}

@@ -1,4 +1,4 @@
-"""What a person approved, what later runs compare themselves with, and the states of terms."""
+"""What a person approved, what later runs compare themselves with, states of terms, where the ledger was made."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    op.add_column("stamp", sa.Column("place", sa.String(length=255), nullable=True))
     for column in (
         sa.Column("accepted", sa.Boolean(), nullable=True),
         sa.Column("measures", sa.JSON(), nullable=True),

@@ -1,0 +1,160 @@
+"""A judged plan in two: what goes on at once, and what a trip holds or blocks (rule B2)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.model.frames import rows
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.plan import Plan
+from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
+
+
+@dataclass(frozen=True)
+class Split:
+    """What goes on at once, and what a trip holds or blocks; of the latter, what an approval may release."""
+
+    released: Plan
+    held: Plan
+    releasable: Plan
+
+
+def split(plan: Plan, verdict: Verdict) -> Split:
+    """The plan in two; a blocked run releases nothing.
+
+    What cannot happen without something that is held waits with it: a name that is not freed (rules P9, G8), the
+    links and memberships of a group that is not made, and whatever what is held was to replace.
+    """
+    if verdict.plan_digest != plan.digest:
+        raise ValueError("this verdict is another plan's")
+    held, blocked = _masks(plan.frame, verdict)
+    return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
+
+
+def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:
+    """The trips that hold something that an approval may release; of these courses, None for all."""
+    frame = plan.frame
+    held, blocked = _masks(frame, verdict)
+    wanted = held & ~blocked
+    if courses is not None:
+        wanted &= frame["course"].isin(list(courses)).astype(bool)
+
+    def holds(trip: Observation) -> bool:
+        reached = _reached(frame, [trip])
+        return bool((reached & wanted).any() or (with_dependents(frame, reached) & wanted).any())
+
+    return tuple(trip for trip in verdict.trips if trip.reach is not None and holds(trip))
+
+
+def _masks(frame: pd.DataFrame, verdict: Verdict) -> tuple[pd.Series, pd.Series]:
+    """What is held or blocked, and of that what is blocked, each with all that waits for it."""
+    if verdict.blocked:
+        everything = pd.Series(True, index=frame.index)
+        return everything, everything
+    blocks = [trip for trip in verdict.trips if trip.effect is Effect.BLOCK]
+    held, blocked = _reached(frame, verdict.trips), _reached(frame, blocks)
+    return with_dependents(frame, held), with_dependents(frame, blocked)
+
+
+def _reached(frame: pd.DataFrame, trips: Iterable[Observation]) -> pd.Series:
+    reached = pd.Series(False, index=frame.index)
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Reach]] = {}
+    for trip in trips:
+        if trip.reach is not None:
+            alike.setdefault((trip.reach.actions, trip.reach.kinds), []).append(trip.reach)
+    # A thousand trips of one rule are one look at the plan.
+    for (actions, kinds), reaches in alike.items():
+        reached |= frame["action"].isin(actions) & frame["kind"].isin(kinds) & _inside(frame, kinds, reaches)
+    return reached.fillna(False).astype(bool)
+
+
+def _inside(frame: pd.DataFrame, kinds: tuple[str, ...], reaches: Iterable[Reach]) -> pd.Series:
+    """The changes of the courses, or of the objects, that the reaches name."""
+    places = [
+        (course, reach.key)
+        for reach in reaches
+        for course in ((reach.course,) if reach.courses is None else reach.courses)
+    ]
+    if (None, None) in places:
+        return pd.Series(True, index=frame.index)
+    inside = frame["course"].isin([course for course, key in places if key is None])
+    objects = {(course, key) for course, key in places if key is not None}
+    near = frame[frame["course"].isin([course for course, _ in objects])]
+    named = near["group"].where(_of_group(near, kinds), near["grouping"])
+    pairs = zip(near["course"], named, strict=True)
+    inside.loc[near.index] |= pd.Series([pair in objects for pair in pairs], index=near.index, dtype=bool)
+    return inside
+
+
+def _of_group(frame: pd.DataFrame, kinds: tuple[str, ...]) -> pd.Series:
+    """Where the key is a group's: a link is the group's, unless the reach speaks of groupings."""
+    return frame["kind"].isin([str(Kind.GROUP), str(Kind.MEMBERSHIP)]) | (
+        (frame["kind"] == str(Kind.LINK)) & (str(Kind.GROUPING) not in kinds)
+    )
+
+
+_Object = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Of the held changes of objects: all of them, those that keep their names, those that are not made, and the
+    courses where a group is not made."""
+
+    objects: set[_Object]
+    stuck: set[_Object]
+    unmade: set[_Object]
+    courses: set[str]
+
+
+def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
+    """Held, and all that waits for it, however long the chain."""
+    near = frame[frame["course"].isin(frame.loc[held, "course"].unique())]
+    depends = (
+        near["waits_for"].notna()
+        | near["kind"].isin([str(Kind.LINK), str(Kind.MEMBERSHIP)])
+        | (near["action"] == str(Action.DELETE))
+    )
+    candidates = rows(near[depends].reset_index(names="at"))
+    while True:
+        so_far = _held_objects(frame[held])
+        more = {row["at"] for row in candidates if _waits(row, so_far)}
+        if more <= set(held.index[held]):
+            return held
+        held = held | held.index.isin(more)
+
+
+def _held_objects(frame: pd.DataFrame) -> _Held:
+    objects = [
+        ((row["kind"], row["course"], row[row["kind"]]), row)
+        for row in rows(frame[frame["kind"].isin([str(Kind.GROUPING), str(Kind.GROUP)])])
+    ]
+    unmade = {key for key, row in objects if row["action"] == Action.CREATE}
+    return _Held(
+        objects={key for key, _ in objects},
+        stuck={key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]},
+        unmade=unmade,
+        courses={course for kind, course, _ in unmade if kind == Kind.GROUP},
+    )
+
+
+def _waits(row: Mapping[str, Any], held: _Held) -> bool:
+    if (row["kind"], row["course"], row["waits_for"]) in held.stuck:
+        return True
+    if row["action"] == Action.DELETE:
+        return _keeps(row, held)
+    return _is_inside(row, held.unmade)
+
+
+def _keeps(row: Mapping[str, Any], held: _Held) -> bool:
+    """What is held for an object holds the removals from it (rule M5).  And where a group is not made, nothing of its
+    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1)."""
+    return row["course"] in held.courses or _is_inside(row, held.objects)
+
+
+def _is_inside(row: Mapping[str, Any], objects: set[_Object]) -> bool:
+    if row["kind"] in (Kind.GROUPING, Kind.GROUP):
+        return False
+    return any((str(kind), row["course"], row[str(kind)]) in objects for kind in (Kind.GROUPING, Kind.GROUP))

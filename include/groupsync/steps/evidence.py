@@ -1,0 +1,237 @@
+"""What the circuit breaker's rules look at, gathered from the run's folder, the state database and the calendar."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.breaker.baselines import Baselines, Part
+from include.groupsync.breaker.evidence import Evidence, Object, Place
+from include.groupsync.model import keys
+from include.groupsync.model.frames import rows
+from include.groupsync.model.freshness import Freshness, parse_freshness
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.plan import Plan
+from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.scope import Scope, Standing
+from include.groupsync.model.snapshot import How
+from include.groupsync.model.verdict import Verdict
+from include.groupsync.state import runs
+from include.groupsync.state.journal import count_deletes
+from include.groupsync.steps.run import Deployment, Run, load_ledger, step_records
+
+_DATASET = {
+    Kind.GROUPING: "groupings",
+    Kind.GROUP: "groups",
+    Kind.LINK: "groups",
+    Kind.MEMBERSHIP: "memberships",
+}
+# An activity in group mode works with whatever groups there are; the other uses break with this very one.
+_ANY_GROUP = (How.GROUP_MODE,)
+
+
+def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
+    """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
+    now, term, records = deployment.now(), run.term(deployment), step_records(folder)
+    today, read, validated = now.date(), records.get("extract", {}), records.get("validate", {})
+    week = term.week_of(today)
+    with deployment.state.connect() as link:
+        baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
+        day, days = (count_deletes(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
+    scope = _scope(folder)
+    return Evidence(
+        plan=plan,
+        managed=_managed(folder),
+        departments=_departments(folder),
+        courses=len({place.course for place in scope}),
+        members=_members(folder, plan),
+        uses=_uses(folder),
+        rows_read=read.get("rows", {}),
+        unread=tuple(sorted(set(deployment.settings.datasets) - set(read.get("rows", {})))),
+        unmatched=_unmatched(folder, scope),
+        quarantined={
+            name: Part(validated["keys_quarantined"][name], count)
+            for name, count in validated.get("keys", {}).items()
+        },
+        freshness=_parsed(read.get("freshness", {})),
+        identity=_identity(folder),
+        scope=scope,
+        applied_day=day,
+        applied_week=days,
+        blackouts=deployment.calendar.blackouts_on(today),
+        now=now,
+        term=run.term_key,
+        week=week,
+        settings_digest=configuration_digest(deployment),
+        baselines=baselines,
+    )  # fmt: skip
+
+
+def measures_of(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
+    """What later runs compare themselves with, as plain values; ``baselines_of`` reads it back."""
+    return {
+        "rows": dict(evidence.rows_read),
+        "unmatched": {what: [part.count, part.of] for what, part in evidence.unmatched.items()},
+        "quarantined": {name: [part.count, part.of] for name, part in evidence.quarantined.items()},
+        "deletes": {str(kind): evidence.count((kind,), Action.DELETE) for kind in (Kind.GROUPING, Kind.GROUP)},
+        "freshness": {source: str(answer) for source, answer in evidence.freshness.items()},
+        "week": evidence.week,
+        "volume_tripped": [trip.subject for trip in verdict.trips if trip.rule == "volume"],
+    }
+
+
+def baselines_of(accepted: list[dict[str, Any]], term: str, week: int) -> Baselines:
+    """The baselines for a run in that week of that term, from ``runs.accepted``.
+
+    A dataset's rows are looked back on as far as to a run whose ``volume`` trip a person approved: it began anew.
+    """
+    own = [run for run in accepted if run["term"] == term]
+    unmatched: dict[str, list[Part]] = {}
+    for run in own:
+        for what, (count, of) in run["measures"]["unmatched"].items():
+            unmatched.setdefault(what, []).append(Part(count, of))
+    return Baselines(
+        accepted=len(own),
+        rows=_rows_since_begun(own),
+        unmatched=unmatched,
+        deletes=[sum(run["measures"]["deletes"].values()) for run in accepted if run["measures"]["week"] == week],
+        freshness=_highest([_parsed(run["measures"]["freshness"]) for run in accepted]),
+        settings_digest=next((run["settings_digest"] for run in accepted), None),
+    )
+
+
+def configuration_digest(deployment: Deployment) -> str:
+    """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this."""
+    settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
+    files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
+    statements = {name: (sql_folder / name).read_text(encoding="utf-8") for name in files if name is not None}
+    calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
+    whole = {"settings": settings.model_dump(mode="json"), "statements": statements, "calendar": calendar}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def _rows_since_begun(newest_first: list[dict[str, Any]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    begun: set[str] = set()
+    for run in newest_first:
+        measures = run["measures"]
+        for dataset, count in measures["rows"].items():
+            if dataset not in begun:
+                found.setdefault(dataset, []).append(count)
+        if run["outcome"] == "held":  # and accepted: a person has approved what the trips held
+            begun.update(measures["volume_tripped"])
+    return found
+
+
+def _highest(answers: list[dict[str, Freshness]]) -> dict[str, Freshness]:
+    """The highest answer of each source, of the kind (time or number) of its newest one."""
+    highest: dict[str, Freshness] = {}
+    for run in answers:
+        for source, answer in run.items():
+            known = highest.setdefault(source, answer)
+            if type(known) is type(answer) and answer > known:  # type: ignore[operator]
+                highest[source] = answer
+    return highest
+
+
+def _parsed(answers: Mapping[str, str]) -> dict[str, Freshness]:
+    return {source: parse_freshness(text) for source, text in answers.items()}
+
+
+def _identity(folder: RunFolder) -> tuple[str, ...]:
+    """The sides that differ; a comparison that is not there counts as one that failed."""
+    if not folder.has("identity.json"):
+        return ("the five names of the environment were not compared",)
+    return tuple(f"{side['name']}: {side['says']}" for side in folder.json("identity")["sides"] if not side["agrees"])
+
+
+def _scope(folder: RunFolder) -> frozenset[Place]:
+    """The places in scope whose course Moodle has and that could be read, straight from the frames."""
+    found, unread = folder.frame("moodle/courses"), folder.frame("moodle/unread")
+    there = set(found.loc[~found["course_id"].isin(unread["course_id"]), "course"])
+    return frozenset(
+        Place(row["dataset"], row["course"], row["label"], row["standing"] == Standing.ACTIVE)
+        for row in rows(folder.frame("scope"))
+        if row["standing"] != Standing.FROZEN and row["course"] in there
+    )
+
+
+def _managed(folder: RunFolder) -> dict[Kind, dict[str, int]]:
+    """Managed and in Moodle, by kind and course; what is frozen is no part of any denominator."""
+    courses = folder.frame("moodle/courses")
+    names = dict(zip(courses["course_id"], courses["course"], strict=True))
+    counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
+    for kind, frame in _ledger(folder):
+        scope = Scope.of(folder.frame("scope"), _DATASET[kind])
+        for row in rows(frame.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
+            course = names.get(row["course_id"])
+            if course is not None and scope.standing(course, row["module"]) is not Standing.FROZEN:
+                counts[kind][course] = counts[kind].get(course, 0) + row["n"]
+    return counts
+
+
+def _ledger(folder: RunFolder) -> Iterator[tuple[Kind, pd.DataFrame]]:
+    ledger = load_ledger(folder)
+    there = {kind: folder.frame(f"moodle/{kind}s")[f"{kind}_id"] for kind in (Kind.GROUPING, Kind.GROUP)}
+    for kind, ids in there.items():
+        own = ledger["objects"][ledger["objects"]["kind"] == str(kind)]
+        yield kind, own[own["moodle_id"].isin(ids)]
+    links, memberships = ledger["links"], ledger["memberships"]
+    both = links["group_id"].isin(there[Kind.GROUP]) & links["grouping_id"].isin(there[Kind.GROUPING])
+    yield Kind.LINK, links[both & ~links["gone"]]
+    yield Kind.MEMBERSHIP, memberships[memberships["group_id"].isin(there[Kind.GROUP])]
+
+
+def _departments(folder: RunFolder) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows(folder.frame("departments")):
+        found[row["course"]] = (*found.get(row["course"], ()), row["department"])
+    return found
+
+
+def _members(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The members now of the groups from which the plan takes somebody; one without a key by ``#`` and id."""
+    frame = plan.frame
+    losing = frame[
+        (frame["action"] == str(Action.DELETE)) & frame["kind"].isin([str(Kind.GROUP), str(Kind.MEMBERSHIP)])
+    ]
+    wanted = set(zip(losing["course"], losing["group"], strict=True))
+    courses = folder.frame("moodle/courses")
+    names = dict(zip(courses["course_id"], courses["course"], strict=True))
+    groups = {}
+    for row in rows(folder.frame("moodle/groups")[["course_id", "group_id", "idnumber"]]):
+        key = keys.key(row["idnumber"]) or keys.without_idnumber(row["group_id"])
+        if (names.get(row["course_id"]), key) in wanted:
+            groups[row["group_id"]] = (names[row["course_id"]], key)
+    people = {row["user_id"]: row["user"] for row in rows(folder.frame("users"))}
+    members = folder.frame("moodle/members")
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows(members[members["group_id"].isin(list(groups))]):
+        found.setdefault(groups[row["group_id"]], []).append(people.get(row["user_id"]) or f"#{row['user_id']}")
+    return {group: tuple(sorted(users)) for group, users in found.items()}
+
+
+def _uses(folder: RunFolder) -> dict[Object, tuple[str, ...]]:
+    """What uses each object that the plan deletes, in words; what could not be read counts as a use."""
+    found: dict[Object, list[str]] = {}
+    for row in rows(folder.frame("uses")):
+        if row["how"] not in _ANY_GROUP:
+            words = f"{row['module'] or ''} {row['activity'] or ''}".strip()
+            told = f"{row['how']} of {words}" if words else row["how"]
+            found.setdefault((row["kind"], row["course"], row["key"]), []).append(told)
+    return {thing: tuple(sorted(set(several))) for thing, several in found.items()}
+
+
+def _unmatched(folder: RunFolder, scope: frozenset[Place]) -> dict[str, Part]:
+    """Distinct keys that Moodle does not know: courses that take groups, and people listed in them."""
+    every = folder.frame("scope")
+    wanted = set(every.loc[every["standing"] == str(Standing.ACTIVE), "course"].dropna())
+    known = set(folder.frame("moodle/courses")["course"])
+    found = {"courses": Part(len(wanted - known), len(wanted))}
+    if folder.has("desired/memberships.parquet"):
+        listed = set(folder.frame("desired/memberships")["user"].dropna())
+        found["users"] = Part(len(listed - set(folder.frame("users")["user"].dropna())), len(listed))
+    return found

@@ -1,0 +1,173 @@
+"""Rules that look at the calendar and at the runs before (rules B3, B5)."""
+
+from typing import Any
+
+import pytest
+
+from include.groupsync.breaker.baselines import Baselines
+from include.groupsync.model.kind import Kind
+from include.groupsync.model.verdict import Effect, Reach
+from tests.include.groupsync.breaker.plans import creates, deletes, look, numbers, tripped, update
+
+ALL_DELETES = Reach(("delete",), ("grouping", "group", "link", "membership"))
+
+
+@pytest.mark.parametrize(
+    ("today", "limit", "trips"),
+    [((), 0, False), (("rollover",), 0, True), (("rollover",), None, False), (("a", "b"), 1, True), (("a",), 1, False)],
+)
+def test_blackout_holds_deletes_on_its_days(today: tuple[str, ...], limit: int | None, trips: bool) -> None:
+    """Whatever the plan is."""
+    [one] = look("blackout", [], limit, blackouts=today)
+    assert (one.subject, one.tripped, *numbers(one)[:4]) == ("run", trips, len(today), limit, len(today), None)
+    assert (one.effect, one.reach) == (Effect.HOLD, ALL_DELETES)
+    assert one.text == (f"today is in {', '.join(today)}" if today else "today is in no blackout of the calendar")
+
+
+HISTORY = {"mads": 6, "runs": 10, "least": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "runs", "limit", "trips", "bound"),
+    [
+        (11, [4, 4, 4, 4, 4, 6, 6, 6, 6, 6], HISTORY, False, 11),
+        (12, [4, 4, 4, 4, 4, 6, 6, 6, 6, 6], HISTORY, True, 11),
+        (35, [0, 10] * 5, HISTORY, False, 35),
+        (36, [0, 10] * 5, HISTORY, True, 35),
+        (0, [9] * 10, HISTORY, False, 15),  # below the band it says nothing
+        (6, [0] * 10, HISTORY, False, 6),  # after quiet runs a MAD of nought counts as one
+        (7, [0] * 10, HISTORY, True, 6),
+        (1, [0] * 10, {**HISTORY, "least": 0}, True, 0),
+        (1, [0] * 10, {**HISTORY, "mads": 0}, True, 0),
+        (5, [5] * 10, {**HISTORY, "mads": 0}, False, 5),
+        (2, [0] * 10, {**HISTORY, "mads": 2.5}, False, 2.5),
+        (3, [0] * 10, {**HISTORY, "mads": 2.5}, True, 2.5),
+        (99, [0] * 9, HISTORY, False, None),  # one run too few
+        (2, [0], {"mads": 1, "runs": 1, "least": 1}, True, 1),  # a population of one
+        (1, [0], {"mads": 1, "runs": 1, "least": 1}, False, 1),
+        (99, [0] * 10, None, False, None),
+    ],
+)
+def test_history_trips_above_the_band_of_its_week(
+    count: int, runs: list[int], limit: Any, trips: bool, bound: float | None
+) -> None:
+    """Median and MADs of accepted runs; groupings and groups together, removals not."""
+    half = count // 2
+    changes = [*deletes(Kind.GROUP, half), *deletes(Kind.GROUPING, count - half), *deletes(Kind.MEMBERSHIP, 40)]
+    [one] = look("history", changes, limit, baselines=Baselines(deletes=runs), week=3)
+    assert (one.subject, one.tripped, one.observed, one.limit) == ("run", trips, count, bound)
+    assert (one.effect, one.reach) == (Effect.HOLD, ALL_DELETES)
+    assert f"{count} deletes; {len(runs)} accepted runs in week 3 of a term" in one.text
+    assert one.text.endswith("as median" if bound is not None else "are not looked at")
+
+
+LIMIT = {"fraction": 0.1, "floor": 5, "count": 30}
+
+
+@pytest.mark.parametrize(
+    ("now", "day", "week", "managed", "limit", "trips"),
+    [
+        (4, 6, 6, 100, {"day": 1, "week": 2}, set()),  # at the limit of a day
+        (5, 6, 6, 100, {"day": 1, "week": 2}, {"24 hours"}),  # one over
+        (4, 0, 16, 100, {"day": 1, "week": 2}, set()),  # at that of a week
+        (5, 0, 16, 100, {"day": 1, "week": 2}, {"7 days"}),
+        (5, 6, 16, 100, {"day": 1, "week": 2}, {"24 hours", "7 days"}),
+        (1, 4, 4, 10, {"day": 1, "week": 2}, set()),  # at the floor
+        (1, 5, 5, 10, {"day": 1, "week": 2}, {"24 hours"}),  # one over it
+        (1, 29, 29, 9999, {"day": 1, "week": 2}, set()),  # the number
+        (1, 30, 30, 9999, {"day": 1, "week": 2}, {"24 hours"}),
+        (1, 30, 59, 9999, {"day": None, "week": 2}, set()),
+        (1, 30, 60, 9999, {"day": None, "week": 2}, {"7 days"}),
+        (1, 30, 99, 9999, {"day": None, "week": None}, set()),
+        (1, 0, 0, 9999, {"day": 0, "week": 2}, {"24 hours"}),
+        (1, 1, 0, 10, {"day": 0.5, "week": 2}, set()),
+        (1, 2, 0, 10, {"day": 0.5, "week": 2}, {"24 hours"}),
+        (0, 99, 99, 100, {"day": 1, "week": 2}, set()),  # a run that deletes nothing adds nothing
+        (1, 99, 99, 100, None, set()),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.GROUP, Kind.GROUPING])
+def test_cumulative_trips_over_what_several_runs_delete(
+    kind: Kind, now: int, day: int, week: int, managed: int, limit: Any, trips: set[str]
+) -> None:
+    """Of each kind, with what the journal has of the last day and the last week."""
+    found = look(
+        "cumulative", deletes(kind, now), limit, levels={"run_deletes": LIMIT},
+        managed={kind: {"C": managed}}, applied_day={kind: day}, applied_week={kind: week},
+    )  # fmt: skip
+    assert {one.subject for one in found if one.tripped} == {f"{kind}s in {span}" for span in trips}
+    assert len(found) == 4
+    assert {(one.effect, one.reach) for one in found} == {(Effect.HOLD, ALL_DELETES)}
+
+
+def test_cumulative_counts_groupings_and_groups_apart_and_no_removals() -> None:
+    """As `run_deletes` does, whose limit it multiplies; where that is off, it has none."""
+    changes = [
+        *deletes(Kind.GROUP, 3),
+        *deletes(Kind.GROUPING, 3),
+        *deletes(Kind.MEMBERSHIP, 99),
+        *creates(Kind.GROUP, 9),
+    ]
+    applied = {Kind.GROUP: 2, Kind.GROUPING: 2}
+    limit = {"day": 1, "week": 2}
+    found = look("cumulative", changes, limit, levels={"run_deletes": LIMIT}, applied_day=applied, applied_week=applied)
+    assert [(one.subject, *numbers(one)) for one in found] == [
+        ("groupings in 24 hours", 5, 5, 5, 0, 0),
+        ("groups in 24 hours", 5, 5, 5, 0, 0),
+        ("groupings in 7 days", 5, 10, 5, 0, 5),
+        ("groups in 7 days", 5, 10, 5, 0, 5),
+    ]
+    assert found[0].text == "groupings: 5 deleted in 24 hours, 3 of them by this run"
+    off = look("cumulative", changes, limit, applied_day={Kind.GROUP: 10**6})
+    assert {(one.tripped, one.limit) for one in off} == {(False, None)}
+
+
+def test_cumulative_takes_the_terms_own_limit_of_run_deletes() -> None:
+    """Resolved like that of any rule."""
+    levels = {"run_deletes": LIMIT, "terms": {"T": {"run_deletes": {"floor": 1}}}}
+    assert tripped("cumulative", deletes(Kind.GROUP, 2), {}, levels=levels, term="T") == {"groups in 24 hours"}
+    assert tripped("cumulative", deletes(Kind.GROUP, 2), {}, levels=levels, term="U") == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "limit", "trips"),
+    [
+        ("a", deletes(Kind.GROUP, 1), 0, True),
+        ("a", deletes(Kind.MEMBERSHIP, 1), 0, True),
+        ("b", deletes(Kind.GROUP, 1), 0, False),  # as it was
+        (None, deletes(Kind.GROUP, 1), 0, False),  # the first run
+        ("a", [update(), *creates(Kind.GROUP, 9)], 0, False),  # nothing goes
+        ("a", deletes(Kind.GROUP, 1), 1, False),
+        ("a", deletes(Kind.GROUP, 2), 1, True),
+        ("a", deletes(Kind.GROUP, 9), None, False),
+    ],
+)
+def test_config_changed_holds_the_deletes_of_another_configuration(
+    before: str | None, changes: Any, limit: int | None, trips: bool
+) -> None:
+    """Until a run under it was applied."""
+    past = Baselines(settings_digest=before)
+    [one] = look("config_changed", changes, limit, settings_digest="b", baselines=past)
+    assert (one.subject, one.tripped, one.limit) == ("run", trips, limit)
+    assert (one.effect, one.reach) == (Effect.HOLD, ALL_DELETES)
+
+
+def test_config_changed_says_what_it_compared() -> None:
+    """The beginnings of both digests."""
+    changes = [*deletes(Kind.GROUP, 1), *deletes(Kind.LINK, 2)]
+    texts = {}
+    for before in (None, "b" * 64, "a" * 64):
+        past = Baselines(settings_digest=before)
+        [one] = look("config_changed", changes, 9, settings_digest="b" * 64, baselines=past)
+        texts[one.text] = numbers(one)
+    assert texts == {
+        "configuration: no run was applied before": (0, 9, 0, 3, 9),
+        "configuration: as in the last applied run": (0, 9, 0, 3, 9),
+        "configuration: aaaaaaaaaaaa in the last applied run, bbbbbbbbbbbb now; 3 deletes and removals": (
+            3,
+            9,
+            3,
+            3,
+            6,
+        ),
+    }
