@@ -26,6 +26,11 @@ def unsettled_runs(link: sa.Connection) -> list[tuple[str, str]]:
     return [(row.run_id, row.term or "") for row in link.execute(several.order_by(JOURNAL.c.run_id))]
 
 
+def last_entry(link: sa.Connection) -> int:
+    """The number of the journal's last entry; 0 if it is empty."""
+    return link.execute(sa.select(sa.func.max(JOURNAL.c.entry))).scalar() or 0
+
+
 def left_behind(link: sa.Connection) -> list[tuple[int, Grouping, int]]:
     """The temporary groupings that were made to refresh a course and not removed: course id, thing, id."""
     made, gone = JOURNAL.alias("made"), JOURNAL.alias("gone")
@@ -84,8 +89,8 @@ def creations(link: sa.Connection) -> pd.DataFrame:
 class RunJournal:
     """The journal of one run; what it has written down is on disk when a call returns.
 
-    ``planned_at`` is when the run's plan was made: what the run sent before was of another plan, as it was repeated
-    from the start.
+    ``after`` is the journal's last entry when the run's plan was made: what the run sent before was of another plan,
+    as it was repeated from the start.
     """
 
     def __init__(
@@ -94,12 +99,10 @@ class RunJournal:
         run_id: str,
         term: str,
         now: Callable[[], datetime],
-        planned_at: datetime | None = None,
+        after: int = 0,
     ):
         self._engine, self._run_id, self._term, self._now = engine, run_id, term, now
-        self._of_this_plan = [JOURNAL.c.run_id == run_id, JOURNAL.c.rule != REFRESH]
-        if planned_at is not None:
-            self._of_this_plan.append(JOURNAL.c.intent_at >= planned_at)
+        self._of_this_plan = (JOURNAL.c.run_id == run_id, JOURNAL.c.rule != REFRESH, JOURNAL.c.entry > after)
         self._open: dict[int, Intent] = {}
         self._resumed: bool | None = None
 

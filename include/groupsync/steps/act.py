@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -51,8 +50,8 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
     What an interrupted attempt of the same run sent is settled first, and what it did is not sent again.
     """
     client = client_of(deployment)
-    planned_at = datetime.fromisoformat(folder.json("plan")["planned_at"])
-    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now, planned_at)
+    after = folder.json("plan")["journal_entry"]
+    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now, after)
     counts: Counter[str] = Counter()
     with writing(deployment, run, client) as pace:
         require_identity(deployment, client)

@@ -11,6 +11,7 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
+from include.groupsync.state.journal import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
@@ -27,11 +28,12 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
     with deployment.state.begin() as link:
+        journal_entry = last_entry(link)
         runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
     summary = {
-        "planned_at": deployment.now().isoformat(),
+        "journal_entry": journal_entry,
         "digest": plan.digest,
         "counts": plan.counts,
         "released": {"digest": parts.released.digest, "changes": len(parts.released)},

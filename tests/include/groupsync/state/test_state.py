@@ -21,7 +21,7 @@ from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger, runs, term_states
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
-from include.groupsync.state.journal import RunJournal, count_deletes
+from include.groupsync.state.journal import RunJournal, count_deletes, entries_of, forget, last_entry, unsettled_runs
 from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
@@ -466,3 +466,58 @@ def test_deletes_of_the_last_hours_are_counted_by_kind(engine: sa.Engine) -> Non
         assert count_deletes(link, AT - timedelta(hours=1)) == {Kind.GROUPING: 1, Kind.GROUP: 2}
         assert count_deletes(link, AT) == {Kind.GROUPING: 1, Kind.GROUP: 1}
         assert count_deletes(link, AT + timedelta(hours=40)) == {Kind.GROUPING: 0, Kind.GROUP: 0}
+
+
+def test_a5_what_a_killed_run_left_open_is_found_with_its_term_and_settled_as_ours(engine: sa.Engine) -> None:
+    """By another process, which knows nothing of the intents."""
+    killed = journal(engine, "T2")
+    kept = killed.intend(
+        [intent(None, Group("C", "G", "N", "d")), intent(None, Membership("C", "G", "ann"), group_id=7, user_id=9)]
+    )
+    gone = killed.intend([intent(Group("C", "H", "M"), None, group_id=8, image={"name": "M2", "members": []})])
+    with engine.connect() as link:
+        assert unsettled_runs(link) == [("run-1", "T2")]
+    later = RunJournal(engine, "run-1", "T2", lambda: AT + timedelta(hours=1))
+    found = later.unsettled()
+    assert [entry for entry, _ in found] == [*kept, *gone]
+    assert [(one.change.action, one.change.kind, one.group_id, one.user_id) for _, one in found] == [
+        ("create", "group", None, None),
+        ("create", "membership", 7, 9),
+        ("delete", "group", 8, None),
+    ]
+    later.settle(
+        [Settled(kept[0], Outcome.DONE, made_id=7), Settled(kept[1], Outcome.DONE), Settled(gone[0], Outcome.NOT_TRIED)]
+    )
+    assert ledger_of(engine, "objects") == [OBJECT | {"description": "d", "terms": "T2"}]
+    assert ledger_of(engine, "memberships") == [MEMBER | {"module": "M A T1", "terms": "T2"}]
+    with engine.connect() as link:
+        assert unsettled_runs(link) == []
+
+
+def test_a5_what_a_run_did_counts_for_its_plan_only(engine: sa.Engine) -> None:
+    """Repeated from the start it has another plan, which may add again what somebody took out since."""
+    made, gone = Change(None, Group("C", "G", "N"), "P5"), Change(Membership("C", "G", "ann"), None, "M5")
+    renames = [Change(Group("C", "R", a), Group("C", "R", b), "P6", step=at) for at, (a, b) in enumerate(["xt", "ty"])]
+    before = journal(engine)
+    for change, ids in [(made, {}), (gone, {"group_id": 7, "user_id": 9}), (renames[0], {"group_id": 5})]:
+        [entry] = before.intend([Intent(change, 1, 2, **ids)])
+        before.settle([Settled(entry, Outcome.DONE, made_id=6 if change is made else None)])
+    again = journal(engine)
+    assert again.has_begun
+    assert (again.done([made]), again.done([gone])) == ({0: 6}, {0: 7})
+    assert again.done(renames) == {0: 5}, "the second step of a swap is still to be done"
+    with engine.connect() as link:
+        another = RunJournal(engine, "run-1", "T1", lambda: AT, after=last_entry(link))
+    assert not another.has_begun
+    assert another.done([made]) == {}
+
+
+def test_j1_the_retention_drops_what_is_old_and_settled(engine: sa.Engine) -> None:
+    """What nobody knows of stays until it is settled."""
+    run = journal(engine)
+    done, unknown, opened = (run.intend([intent(None, Group("C", key, key))])[0] for key in "GHI")
+    run.settle([Settled(done, Outcome.DONE, made_id=7), Settled(unknown, Outcome.UNKNOWN)])
+    with engine.begin() as link:
+        assert forget(link, AT) == 0
+        assert forget(link, AT + timedelta(days=1)) == 1
+        assert [row["entry"] for row in entries_of(link, "run-1")] == [unknown, opened]
