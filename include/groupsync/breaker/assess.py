@@ -20,7 +20,7 @@ from include.groupsync.breaker.rules import (
 )
 from include.groupsync.model.frames import rows
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.verdict import Observation, Reach, Verdict
+from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.settings import BreakerLimits
 
 Rule = Callable[[Evidence, Any], Iterator[Observation]]
@@ -41,10 +41,11 @@ RULES: tuple[tuple[str, Rule, Callable[[BreakerLimits], Any]], ...] = (
 
 @dataclass(frozen=True)
 class Split:
-    """What goes on at once, and what a trip holds or blocks."""
+    """What goes on at once, and what a trip holds or blocks; of the latter, what an approval may release."""
 
     released: Plan
     held: Plan
+    releasable: Plan
 
 
 def assess(evidence: Evidence, limits: BreakerLimits) -> Verdict:
@@ -61,13 +62,38 @@ def split(plan: Plan, verdict: Verdict) -> Split:
     """
     if verdict.plan_digest != plan.digest:
         raise ValueError("this verdict is another plan's")
+    held, blocked = _masks(plan.frame, verdict)
+    return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
+
+
+def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:
+    """The trips that hold something that an approval may release; of these courses, None for all."""
     frame = plan.frame
-    held = pd.Series(bool(verdict.blocked), index=frame.index)
+    held, blocked = _masks(frame, verdict)
+    wanted = held & ~blocked
+    if courses is not None:
+        wanted &= frame["course"].isin(list(courses)).astype(bool)
+
+    def holds(trip: Observation) -> bool:
+        if trip.reach is None:
+            return False
+        reached = _reached(frame, trip.reach)
+        return bool((reached & wanted).any() or (_with_dependents(frame, reached) & wanted).any())
+
+    return tuple(filter(holds, verdict.trips))
+
+
+def _masks(frame: pd.DataFrame, verdict: Verdict) -> tuple[pd.Series, pd.Series]:
+    """What is held or blocked, and of that what is blocked, each with all that waits for it."""
+    blocked = pd.Series(bool(verdict.blocked), index=frame.index)
+    held = blocked.copy()
     for trip in verdict.trips:
         if trip.reach is not None:
-            held |= _reached(frame, trip.reach)
-    held = _with_dependents(frame, held)
-    return Split(released=plan.only(~held), held=plan.only(held))
+            reached = _reached(frame, trip.reach)
+            held |= reached
+            if trip.effect is Effect.BLOCK:
+                blocked |= reached
+    return _with_dependents(frame, held), _with_dependents(frame, blocked)
 
 
 def _reached(frame: pd.DataFrame, reach: Reach) -> pd.Series:

@@ -13,6 +13,7 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
+from include.groupsync.steps.release import approved_split, only_approved
 from include.groupsync.steps.run import Deployment, Run, load_ledger, recorded, step_records
 
 _PARTS = ("groupings", "groups", "links", "memberships")
@@ -30,6 +31,8 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     plan = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
     verdict = assess(_evidence(deployment, folder, plan), deployment.settings.breaker)
     parts = split(plan, verdict)
+    if run.release is not None and not verdict.blocked:
+        parts = approved_split(deployment, run, folder, plan, verdict, parts)
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
     summary = {
@@ -37,6 +40,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "counts": plan.counts,
         "released": {"digest": parts.released.digest, "changes": len(parts.released)},
         "held": {"digest": parts.held.digest, "changes": len(parts.held)},
+        "releasable": {"digest": parts.releasable.digest, "changes": len(parts.releasable)},
     }
     folder.save_json("plan", summary)
     folder.save_json("verdict", verdict.document())
@@ -49,15 +53,22 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
 
 
 def load_split(folder: RunFolder) -> Split:
-    """The plan as the verdict splits it; nothing else reaches ``apply`` (rule A7).
+    """The plan as the verdict splits it, and in a release run the approval; nothing else reaches ``apply`` (A7).
 
     Raises BlockedError where the plan on disk is not the one that was judged.
     """
-    plan, verdict = Plan.of(folder.frame("plan")), _verdict(folder.json("verdict"))
+    plan, verdict = load_judged(folder)
     parts = split(plan, verdict) if plan.digest == verdict.plan_digest else None
+    if parts is not None and folder.has("approval.json"):
+        parts = only_approved(parts, folder.json("approval")["courses"])
     if parts is None or parts.released.digest != folder.json("plan")["released"]["digest"]:
         raise BlockedError("The plan in the run's folder is not the one that was judged; start a new run.")
     return parts
+
+
+def load_judged(folder: RunFolder) -> tuple[Plan, Verdict]:
+    """The run's plan and its verdict, as they are on disk."""
+    return Plan.of(folder.frame("plan")), _verdict(folder.json("verdict"))
 
 
 def _evidence(deployment: Deployment, folder: RunFolder, plan: Plan) -> Evidence:
