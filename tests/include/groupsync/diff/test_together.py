@@ -198,6 +198,22 @@ def test_p3_a_course_that_is_not_there_or_there_twice_is_warned_of_row_by_row(
     ]  # fmt: skip
 
 
+def test_p3_what_is_said_of_one_course_does_not_hide_what_is_said_of_another() -> None:
+    """Whatever is wrong with each: a name that is taken, no course, and no course again."""
+    rows_of = [listed(f"C{at}", f"G{at}", "Lab", at) for at in (1, 2, 3, 4)]
+    found = diff_objects(
+        GROUPS,
+        inputs(
+            rows_of,
+            snapshot=moodle([(1, "C1"), (4, "C4")], groups=[group(1, 11, None), group(4, 41, None)]),
+            scope=scope(*((f"C{at}", None, "active") for at in (1, 2, 3, 4))),
+        ),
+    )
+    assert [(f["course"], f["rule"]) for f in told(found.findings)] == [
+        ("C1", "P4"), ("C2", "P3"), ("C3", "P3"), ("C4", "P4")
+    ]  # fmt: skip
+
+
 def test_o3_a_course_that_was_not_read_is_left_out_and_the_next_goes_on() -> None:
     """Nothing is planned, observed or said of its rows and objects."""
     found = diff_objects(
