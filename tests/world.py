@@ -559,6 +559,14 @@ class Source:
         marks = ", ".join("?" * len(row))
         self.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
 
+    def insert_many(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Whole rows, with a value for every column of the table."""
+        marks = ", ".join("?" * len(rows[0]))
+        with _edit(self.path) as link:
+            link.execute("BEGIN")
+            link.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            link.execute("COMMIT")
+
     def update(self, table: str, where: Mapping[str, Any], **fields: Any) -> None:
         """Change the rows that fit; a test that changes none is wrong."""
         changed = ", ".join(f"{name} = ?" for name in fields)
