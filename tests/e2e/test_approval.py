@@ -7,9 +7,9 @@ import pytest
 from include.groupsync.errors import HeldError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, APPROVE_COURSES, REJECT
 from tests.e2e.conftest import MakeWorld
-from tests.world import TERM1, Outcome, World
+from tests.world import NO_BREAKER, TERM1, Outcome, World
 
-OFF = {"run_deletes": None, "run_removals": None, "course_emptied": None, "delete_only": None}
+OFF = NO_BREAKER["breaker"]
 HOURS = timedelta(hours=1)
 
 
@@ -61,7 +61,7 @@ def test_b4_what_is_approved_is_applied_by_a_run_of_its_own(holding: World, held
     assert approval["answered_at"] is not None
     assert "run_deletes" in approval["trips"]
     assert holding.runs()[held.run_id]["accepted"] == 1
-    assert holding.runs()[release.run_id]["measures"] is None
+    assert (holding.runs()[release.run_id]["accepted"], holding.runs()[release.run_id]["measures"]) == (0, None)
     assert holding.sync().state == "applied"
 
 
@@ -153,7 +153,7 @@ def test_b4_a_trip_that_the_approval_does_not_name_refuses_it(synced: World) -> 
 
 def test_b4_a_trip_that_got_worse_refuses_it(holding: World, held: Outcome) -> None:
     """The same deletes and the same rule, further over its limit than the person was told."""
-    holding.edit_state("""UPDATE approval SET trips = replace(trips, '"observed": 2', '"observed": 1')""")
+    holding.edit_state("""UPDATE approval SET trips = replace(trips, '"headroom": -2', '"headroom": -1')""")
     holding.answer(held)
     release = holding.release(held)
     assert (release.state, release.writes) == ("held", 0)

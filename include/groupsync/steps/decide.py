@@ -25,7 +25,8 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     evidence = gather(deployment, run, folder, plan)
     verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
-    if run.release is None:  # a release run looks at the same night again: it is no second baseline
+    if run.release is None:
+        # A release run's plan is what others left of it: nothing to compare a whole one with.
         with deployment.state.begin() as link:
             runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     elif not verdict.blocked:
