@@ -53,3 +53,14 @@ def accepted(link: sa.Connection, besides: str) -> list[dict[str, Any]]:
         .limit(_LOOKED_AT)
     )
     return [dict(row) for row in link.execute(asked).mappings()]
+
+
+def hold(link: sa.Connection, run_id: str, digest: str) -> None:
+    """Note the digest of all that a run held, what is blocked included."""
+    link.execute(RUN.update().where(RUN.c.run_id == run_id).values(held_digest=digest))
+
+
+def holding(link: sa.Connection, term: str, digest: str, since: datetime) -> list[str]:
+    """The runs of the term that have ended since then and held exactly what has this digest."""
+    same = sa.and_(RUN.c.term == term, RUN.c.held_digest == digest, RUN.c.ended_at >= since)
+    return list(link.execute(sa.select(RUN.c.run_id).where(same)).scalars())

@@ -1,0 +1,136 @@
+"""What a person reads who is asked to approve: Markdown that fits a phone, numbers before names (rules B4, W3)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.model.approval import Approval
+from include.groupsync.model.frames import rows
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.plan import Plan
+from include.groupsync.model.snapshot import Snapshot
+
+_WORST = 10
+_TRIPS = 6
+_PLURALS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
+_VERBS = {Action.DELETE: "delete", Action.UPDATE: "change", Action.CREATE: "create"}
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What people lose by the held deletes: people in all and by course, memberships in all, and how many of the
+    groups and groupings an activity uses; None where nobody has looked."""
+
+    people: int
+    people_by_course: Mapping[str, int]
+    memberships: int
+    in_use: int | None
+
+
+def losses_of(held: pd.DataFrame, groups: pd.DataFrame, there: Snapshot, uses: pd.DataFrame | None) -> Losses:
+    """From the held part (columns PLAN), the objects (AFTER), Moodle as it was read, and the uses (USE)."""
+    deletes = held[held["action"] == str(Action.DELETE)]
+    gone = {(row["course"], row["group"]) for row in rows(deletes[deletes["kind"] == str(Kind.GROUP)])}
+    ids = {row["moodle_id"]: row["course"] for row in rows(groups) if (row["course"], row["key"]) in gone}
+    people: dict[str, set[object]] = {}
+    memberships = 0
+    for row in rows(there.members[there.members["group_id"].isin(list(ids))]):
+        people.setdefault(ids[row["group_id"]], set()).add(row["user_id"])
+        memberships += 1
+    removed = rows(deletes[deletes["kind"] == str(Kind.MEMBERSHIP)])
+    known = {row["user"]: row["user_id"] for row in rows(there.users)}
+    for row in removed:
+        people.setdefault(row["course"], set()).add(known.get(row["user"], row["user"]))
+    in_use = None
+    if uses is not None:
+        objects = gone | {(row["course"], row["grouping"]) for row in rows(deletes[deletes["kind"] == "grouping"])}
+        in_use = len({(row["course"], row["key"]) for row in rows(uses)} & objects)
+    everyone = set().union(*people.values()) if people else set()
+    return Losses(len(everyone), {c: len(who) for c, who in people.items()}, memberships + len(removed), in_use)
+
+
+def subject(approval: Approval, held: Plan) -> str:
+    """The request in one line."""
+    deletes = int((held.frame["action"] == str(Action.DELETE)).sum())
+    return f"{approval.term}: {deletes} deletes in {held.frame['course'].nunique()} courses are held"
+
+
+def summary(approval: Approval, held: Plan, losses: Losses, plan_at: str) -> str:
+    """The question as Markdown: what would happen, why it waits, who loses what, where, and the whole plan."""
+    courses = held.frame["course"].nunique()
+    lines = [
+        f"**If approved: {_what(held)} in {courses} {'course' if courses == 1 else 'courses'}.**",
+        "",
+        f"**Who loses what:** {_who(losses)}",
+        "",
+        "**Why it waits**",
+        "",
+        *[f"- {_trip(trip)}" for trip in approval.trips[:_TRIPS]],
+        *([f"- and {len(approval.trips) - _TRIPS} more trips"] if len(approval.trips) > _TRIPS else []),
+        "",
+        f"**{'The ten courses with most' if courses > _WORST else 'Courses'}**",
+        "",
+        "| course | deletes | people |",
+        "|---|--:|--:|",
+        *_worst(held.frame, losses.people_by_course),
+        "",
+        f"[The whole plan]({plan_at})",
+        "",
+        f"Good until {approval.expires_at:%a %d %b %H:%M} UTC. The plan is made anew after your answer, and refused"
+        " if it is no longer this one.",
+    ]
+    return "\n".join(lines)
+
+
+def _what(held: Plan) -> str:
+    counts = held.counts
+    parts = []
+    for action in (Action.DELETE, Action.UPDATE, Action.CREATE):
+        things = [
+            f"{counts[str(kind)][str(action)]:,} {_PLURALS[kind] if counts[str(kind)][str(action)] != 1 else kind}"
+            for kind in (Kind.GROUP, Kind.GROUPING, Kind.MEMBERSHIP, Kind.LINK)
+            if counts[str(kind)][str(action)]
+        ]
+        if things:
+            parts.append(f"{_VERBS[action]} {_list(things)}")
+    return "; ".join(parts)
+
+
+def _who(losses: Losses) -> str:
+    people, memberships = losses.people, losses.memberships
+    told = (
+        f"{people:,} {'person loses' if people == 1 else 'people lose'} {memberships:,}"
+        f" {'membership' if memberships == 1 else 'memberships'}"
+        if memberships
+        else "nobody loses a membership"
+    )
+    if losses.in_use is None:
+        return f"{told}; whether activities use what goes was not looked at."
+    used = (
+        f"**{losses.in_use:,} of what goes is used by activities**" if losses.in_use else "no activity uses what goes"
+    )
+    return f"{told}; {used}."
+
+
+def _trip(trip: Mapping[str, Any]) -> str:
+    limit = "none allowed" if trip["limit"] in (None, 0) else f"limit {trip['limit']:g}"
+    return f"`{trip['rule']}` {trip['observed']:g}, {limit}: {_plain(trip['text'])}"
+
+
+def _worst(held: pd.DataFrame, people: Mapping[str, int]) -> Sequence[str]:
+    counts: Counter[str] = Counter(held["course"])
+    deletes: Counter[str] = Counter(held.loc[held["action"] == str(Action.DELETE), "course"])
+    worst = sorted(counts, key=lambda course: (-deletes[course], -counts[course], course))[:_WORST]
+    return [f"| {_plain(course)} | {deletes[course]:,} | {people.get(course, 0):,} |" for course in worst]
+
+
+def _plain(text: str) -> str:
+    """Keys and names come from elsewhere: none of them is Markdown, or breaks a table."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-!|~" else char for char in " ".join(text.split()))
+
+
+def _list(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
