@@ -353,6 +353,11 @@ class World:
             assert site.execute(sql, values).rowcount, f"nothing was changed by {sql}"
         self.site.purge_caches()
 
+    def break_deletes(self) -> None:
+        """From now on the site says that it has deleted groups, and keeps them."""
+        with _edit(self.folder / "moodle.db") as site:
+            site.execute("CREATE TRIGGER keep BEFORE DELETE ON mdl_groups BEGIN SELECT RAISE(IGNORE); END")
+
     def edit_state(self, sql: str, *values: Any) -> None:
         """Change the state database by SQL."""
         with _edit(self.folder / "state.db") as state:

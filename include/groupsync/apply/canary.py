@@ -32,5 +32,5 @@ def cut(plan: Plan, over: int | None, size: int) -> Cut | None:
     counts = Counter(frame.loc[objects, "course"])
     course = min(counts, key=lambda c: (counts[c] < size, counts[c] if counts[c] >= size else -counts[c], c))
     own = objects & (frame["course"] == course)
-    first = own & (own.cumsum() <= size)
+    first = own & (own.astype(int).cumsum() <= size)
     return Cut(plan.only(~deletes), plan.only(first), plan.only(deletes & ~first), course)
