@@ -16,7 +16,7 @@ plan, applies what it releases, reads it back, and reports.
 | `apply` | writes what is released, journaled | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
-| `request_release` | asks about what is held, by a run of `moodle_group_release`; skipped if one asks already | its log |
+| `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |
 | `outcome` | red if anything failed or is held: `HELD: N deletes in M courses, approve at LINK` | its message |
 
 Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.

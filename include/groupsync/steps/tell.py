@@ -121,11 +121,7 @@ def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:
         f"HELD: {deletes} deletes in {courses} courses"
         + (f", approve at {request['answer_at']}\n" if request else ". ")
         + (f"{others} other changes wait with them. " if others else "")
-        + (
-            f"The request of run {request['run']} stands, for the same deletes. "
-            if request and request["joined"]
-            else ""
-        )
+        + (f"Run {request['run']} has asked already, about the same changes. " if request and request["joined"] else "")
         + (f"Nobody could be asked: {failed['message']}. " if failed else "")
         + (f"{blocked} more changes are blocked. " if blocked else "")
         + "Everything else was applied. See the run's tab 'Sync report' for what is held and which rule held it."
