@@ -127,7 +127,7 @@ class ApproveHeld(HITLOperator):
 
 
 def _form(digest: str, courses: tuple[str, ...]) -> ParamsDict:
-    some = ", ".join(courses[:3]) + (", ..." if len(courses) > 3 else "")
+    some = ", ".join(courses[:2])
     return ParamsDict(
         {
             "reason": Param(
@@ -142,7 +142,7 @@ def _form(digest: str, courses: tuple[str, ...]) -> ParamsDict:
                 type=["null", "string"],
                 format="multiline",
                 title="Only these courses",
-                description=f"For the second button: one a line, such as {some}",
+                description=f"For the second button only: one a line, such as {some}",
             ),
             "digest": Param(
                 digest, type="string", title="Plan", description="Names what you are asked about; leave it as it is."

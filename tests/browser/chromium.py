@@ -79,8 +79,19 @@ class Browser:
               return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
             }})()"""
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self._call("Input.dispatchMouseEvent", type=kind, x=spot[0], y=spot[1], button="left", clickCount=1)
+        self._mouse("mousePressed", *spot)
+        self._mouse("mouseReleased", *spot)
+
+    def drag(self, selector: str, by: int) -> None:
+        """Pull the element sideways."""
+        find = f"document.querySelector({json.dumps(selector)})"
+        box = self.wait_for(f"(b => b && [b.x + b.width / 2, b.y + b.height / 3])({find}?.getBoundingClientRect())")
+        x, y = box
+        self._mouse("mouseMoved", x, y)
+        self._mouse("mousePressed", x, y)
+        for at in range(1, 11):
+            self._mouse("mouseMoved", x + by * at / 10, y, buttons=1)
+        self._mouse("mouseReleased", x + by, y)
 
     def type(self, selector: str, text: str) -> None:
         """Click into a field and type."""
@@ -91,6 +102,10 @@ class Browser:
         """What is to be seen, without what one would have to scroll to."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
+
+    def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        button = "none" if kind == "mouseMoved" and not more else "left"
+        self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, clickCount=1, **more)
 
     def _call(self, method: str, **parameters: Any) -> Any:
         self._sent += 1

@@ -415,7 +415,7 @@ def test_b4_the_question_says_what_why_where_and_who(holding: World, held: Outco
     assert "**If approved: delete 2 groups in 2 courses.**" in asked.body
     assert "2 people lose 2 memberships" in asked.body
     assert "`run_deletes` 2, none allowed" in asked.body
-    assert "| C1 | 1 | 1 |" in asked.body
+    assert "- C1: 1 delete, 1 person\n" in asked.body
     assert f"(https://airflow.example.org/plan/{held.run_id})" in asked.body
     assert asked.courses == ("C1", "C2")
     assert asked.waits == timedelta(minutes=5)

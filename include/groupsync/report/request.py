@@ -1,7 +1,7 @@
 """What a person reads who is asked to approve: Markdown that fits a phone, numbers before names (rules B4, W3)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.snapshot import Snapshot
 
 _WORST = 10
-_TRIPS = 6
 _PLURALS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
 _VERBS = {Action.DELETE: "delete", Action.UPDATE: "change", Action.CREATE: "create"}
 
@@ -68,16 +67,13 @@ def summary(approval: Approval, held: Plan, losses: Losses, plan_at: str) -> str
         "",
         "**Why it waits**",
         "",
-        *[f"- {_trip(trip)}" for trip in approval.trips[:_TRIPS]],
-        *([f"- and {len(approval.trips) - _TRIPS} more trips"] if len(approval.trips) > _TRIPS else []),
+        *_trips(approval.trips),
         "",
-        f"**{'The ten courses with most' if courses > _WORST else 'Courses'}**",
+        f"**{f'The {_WORST} courses with most' if courses > _WORST else 'Where'}**",
         "",
-        "| course | deletes | people |",
-        "|---|--:|--:|",
         *_worst(held.frame, losses.people_by_course),
         "",
-        f"[The whole plan]({plan_at})",
+        f"[The whole plan, course by course]({plan_at})",
         "",
         f"Good until {approval.expires_at:%a %d %b %H:%M} UTC. The plan is made anew after your answer, and refused"
         " if it is no longer this one.",
@@ -115,16 +111,27 @@ def _who(losses: Losses) -> str:
     return f"{told}; {used}."
 
 
-def _trip(trip: Mapping[str, Any]) -> str:
-    limit = "none allowed" if trip["limit"] in (None, 0) else f"limit {trip['limit']:g}"
-    return f"`{trip['rule']}` {trip['observed']:g}, {limit}: {_plain(trip['text'])}"
+def _trips(trips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a rule: what one of its trips saw, and how many more there are."""
+    by_rule: dict[str, list[Mapping[str, Any]]] = {}
+    for trip in trips:
+        by_rule.setdefault(trip["rule"], []).append(trip)
+    for rule, own in by_rule.items():
+        first = max(own, key=lambda trip: trip["observed"])
+        limit = "none allowed" if first["limit"] in (None, 0) else f"limit {first['limit']:g}"
+        more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+        yield f"- `{rule}` {first['observed']:g}, {limit}{more}: {_plain(first['text'])}"
 
 
-def _worst(held: pd.DataFrame, people: Mapping[str, int]) -> Sequence[str]:
-    counts: Counter[str] = Counter(held["course"])
+def _worst(held: pd.DataFrame, people: Mapping[str, int]) -> Iterator[str]:
+    changes: Counter[str] = Counter(held["course"])
     deletes: Counter[str] = Counter(held.loc[held["action"] == str(Action.DELETE), "course"])
-    worst = sorted(counts, key=lambda course: (-deletes[course], -counts[course], course))[:_WORST]
-    return [f"| {_plain(course)} | {deletes[course]:,} | {people.get(course, 0):,} |" for course in worst]
+    for course in sorted(changes, key=lambda c: (-deletes[c], -changes[c], c))[:_WORST]:
+        losing = people.get(course, 0)
+        who = f", {losing:,} {'person' if losing == 1 else 'people'}" if losing else ""
+        gone = f"{deletes[course]:,} {'delete' if deletes[course] == 1 else 'deletes'}" if deletes[course] else ""
+        kept = f"{changes[course] - deletes[course]:,} other" if changes[course] > deletes[course] else ""
+        yield f"- {_plain(course)}: {' and '.join(filter(None, (gone, kept)))}{who}"
 
 
 def _plain(text: str) -> str:
