@@ -1,5 +1,6 @@
 """A held plan is approved in a real browser, in a running Airflow; what a script sends passes the same checks."""
 
+import json
 import os
 import re
 import time
