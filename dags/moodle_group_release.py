@@ -37,6 +37,8 @@ from sync_steps import run_step
         "term": Param(None, type=["null", "string"], title="Term", description="Set by the run that asks."),
         "run": Param(None, type=["null", "string"], title="Run", description="The run that asks."),
         "digest": Param(None, type=["null", "string"], title="Plan", description="Names what it holds."),
+        "reclaim": Param(False, type="boolean", title="Reclaim", description="As that run was started."),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="As that run was started."),
     },
 )
 def moodle_group_release() -> None:
@@ -53,6 +55,7 @@ def moodle_group_release() -> None:
         step("diff_groupings"),
         step("diff_groups"),
         step("diff_memberships"),
+        step("read_use"),
         step("circuit_breaker"),
         step("apply", pool="moodle_writes"),
         step("verify"),

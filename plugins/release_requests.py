@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from include.groupsync.steps.run import Counter
 
 SYNC, RELEASE, APPROVE = "moodle_group_sync", "moodle_group_release", "approve"
+CONF = ("term", "run", "digest", "reclaim", "reason")  # of a release run: what it must know to make the plan anew
 ENDED = ("success", "failed")
 
 
@@ -40,10 +41,10 @@ def request_release() -> None:
     folder = run_of(get_current_context(), deployment).folder(deployment)
     if folder.has("request.json"):
         request = folder.json("request")
-        _start_release(request["release_run_id"], {name: request[name] for name in ("term", "run", "digest")})
+        _start_release(request["release_run_id"], {name: request[name] for name in CONF})
 
 
-def _start_release(release_run_id: str, conf: dict[str, str]) -> NoReturn:
+def _start_release(release_run_id: str, conf: dict[str, Any]) -> NoReturn:
     # What TriggerDagRunOperator raises; importing that costs every component the whole of Airflow's models.
     raise DagRunTriggerException(
         trigger_dag_id=RELEASE,

@@ -48,11 +48,9 @@ from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import RELEASE_STEPS, STEPS, Deployment, Run, arm, step
-from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.approve import Request, answered, question
 from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
 from include.groupsync.steps.arm import Arming
-from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.run import Counter
 from sandbox import moodle as standin
 from sandbox.moodle.coursework import add_activities, set_sections
@@ -466,13 +464,6 @@ class World:
             calls=[call for call in self._log.calls[seen:] if not call.by_hand],
             folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
         )
-
-    def release(self, run: Outcome, term: str = TERM1) -> list[ServerCall]:
-        """Apply what the run held, as if a person had agreed to all of it; the calls that it took."""
-        seen = len(self._log.calls)
-        deployment, folder = self.deployment(), run.folder
-        apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
-        return [call for call in self._log.calls[seen:] if not call.by_hand]
 
     def arming(self, url: str | None = None, environment: str | None = None, old_deployment_id: str = "") -> Outcome:
         """Both steps of the arming, with what the operator types: by default this site and this environment."""

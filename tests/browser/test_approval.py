@@ -66,7 +66,7 @@ class Site:
         held = self.world.sync(run_id=f"manual__{time.time_ns()}")
         assert held.request, held.error
         release_run_id = held.request["release_run_id"]
-        conf = {name: held.request[name] for name in ("term", "run", "digest")}
+        conf = {name: held.request[name] for name in ("term", "run", "digest", "reclaim", "reason")}
         body = {"dag_run_id": release_run_id, "logical_date": None, "conf": conf}
         self.client._call("POST", f"/api/v2/dags/{RELEASE}/dagRuns", body)
         self.waits(release_run_id)

@@ -11,7 +11,7 @@ from include.groupsync.model.approval import Approval
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.model.snapshot import How, Snapshot
 
 _WORST = 10
 _PLURALS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
@@ -21,12 +21,13 @@ _VERBS = {Action.DELETE: "delete", Action.UPDATE: "change", Action.CREATE: "crea
 @dataclass(frozen=True)
 class Losses:
     """What people lose by the held deletes: people in all and by course, memberships in all, and how many of the
-    groups and groupings an activity uses; None where nobody has looked."""
+    groups and groupings activities use; None where nobody has looked."""
 
     people: int
     people_by_course: Mapping[str, int]
     memberships: int
     in_use: int | None
+    in_use_unread: int = 0  # nobody could look: never the same as unused
 
 
 def losses_of(held: pd.DataFrame, groups: pd.DataFrame, there: Snapshot, uses: pd.DataFrame | None) -> Losses:
@@ -43,12 +44,14 @@ def losses_of(held: pd.DataFrame, groups: pd.DataFrame, there: Snapshot, uses: p
     known = {row["user"]: row["user_id"] for row in rows(there.users)}
     for row in removed:
         people.setdefault(row["course"], set()).add(known.get(row["user"], row["user"]))
-    in_use = None
+    used, unread = None, 0
     if uses is not None:
         objects = gone | {(row["course"], row["grouping"]) for row in rows(deletes[deletes["kind"] == "grouping"])}
-        in_use = len({(row["course"], row["key"]) for row in rows(uses)} & objects)
+        dark = {(row["course"], row["key"]) for row in rows(uses) if row["how"] == How.UNREAD} & objects
+        used, unread = len({(row["course"], row["key"]) for row in rows(uses)} & objects - dark), len(dark)
     everyone = set().union(*people.values()) if people else set()
-    return Losses(len(everyone), {c: len(who) for c, who in people.items()}, memberships + len(removed), in_use)
+    by_course = {course: len(who) for course, who in people.items()}
+    return Losses(len(everyone), by_course, memberships + len(removed), used, unread)
 
 
 def subject(approval: Approval, held: Plan) -> str:
@@ -88,11 +91,17 @@ def _what(held: Plan) -> str:
         things = [
             f"{counts[str(kind)][str(action)]:,} {_PLURALS[kind] if counts[str(kind)][str(action)] != 1 else kind}"
             for kind in (Kind.GROUP, Kind.GROUPING, Kind.MEMBERSHIP, Kind.LINK)
-            if counts[str(kind)][str(action)]
+            if counts[str(kind)][str(action)] and not (action is Action.UPDATE and kind in (Kind.MEMBERSHIP, Kind.LINK))
         ]
         if things:
             parts.append(f"{_VERBS[action]} {_list(things)}")
-    return "; ".join(parts)
+    claims = [
+        f"{counts[str(kind)][str(Action.UPDATE)]:,} {_PLURALS[kind]}"
+        for kind in (Kind.MEMBERSHIP, Kind.LINK)
+        if counts[str(kind)][str(Action.UPDATE)]
+    ]
+    # An update of one of these is a claim: it stays as it is in Moodle, and becomes ours to remove (rule O2).
+    return "; ".join([*parts, *([f"reclaim {_list(claims)}"] if claims else [])])
 
 
 def _who(losses: Losses) -> str:
@@ -105,10 +114,9 @@ def _who(losses: Losses) -> str:
     )
     if losses.in_use is None:
         return f"{told}; whether activities use what goes was not looked at."
-    used = (
-        f"**{losses.in_use:,} of what goes is used by activities**" if losses.in_use else "no activity uses what goes"
-    )
-    return f"{told}; {used}."
+    use = f"**activities use {losses.in_use:,} of what goes**" if losses.in_use else "no activity uses what goes"
+    dark = f", as far as Moodle shows it: **of {losses.in_use_unread:,} it does not**" if losses.in_use_unread else ""
+    return f"{told}; {use}{dark}."
 
 
 def _trips(trips: Sequence[Mapping[str, Any]]) -> Iterator[str]:

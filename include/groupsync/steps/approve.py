@@ -76,7 +76,8 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "digest": approval.digest,
         "answer_at": deployment.counter.answer_at(approval.release_run_id),
     }
-    folder.save_json("request", {"term": run.term_key, "run": approval.run_id, **asked})
+    again = {"term": run.term_key, "run": approval.run_id, "reclaim": run.reclaim, "reason": run.reason}
+    folder.save_json("request", {**again, **asked})
     return {"asked": True, **asked}
 
 
