@@ -17,9 +17,9 @@ from include.groupsync.model.verdict import Verdict
 from include.groupsync.state import approvals, runs
 from include.groupsync.steps.run import Deployment, Run
 
-# What else the asking run made is applied when its held part is released: a release only ever deletes.  Whether
-# the plan as a whole did nothing but delete was judged when it was asked about.
-_OF_THE_WHOLE_PLAN = frozenset({"delete_only"})
+# These look at what a plan makes beside its deletes.  By now the asking run has applied that, so that a release can
+# only delete; the deletes are the same by their digest, and these two judged them when they were asked about.
+_OF_THE_WHOLE_PLAN = frozenset({"delete_only", "group_gutted"})
 
 
 def approved_split(
