@@ -75,12 +75,14 @@ class ApproveHeld(HITLOperator):
 
         super().__init__(subject="Held deletes", options=list(OPTIONS), **kwargs)
 
-    def execute(self, context: Any) -> NoReturn:
-        """Put the question, and wait without a worker."""
+    def execute(self, context: Any) -> None:
+        """Put the question, and wait without a worker; nothing to ask where it was approved before."""
         deployment, run = self._engine(context)
         from include.groupsync.steps.approve import question
 
         asked = self._told(question, deployment, run)
+        if asked is None:
+            return
         self.subject, self.body, self.params = asked.subject, asked.body, _form(asked.digest, asked.courses)
         upsert_hitl_detail(
             ti_id=context["task_instance"].id,
@@ -159,7 +161,7 @@ def _answer(event: dict[str, Any]) -> Answer:
     return Answer(
         option=", ".join(event["chosen_options"]),
         given=event["params_input"] or {},
-        who=str(user.get("name") or user.get("id") or "unknown"),
+        who=str(user.get("name") or user.get("id") or "unknown")[:255],
         at=at if isinstance(at, datetime) else datetime.now(UTC),
     )
 

@@ -415,7 +415,7 @@ class World:
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         return self._run(run, wanted, before or {})
 
-    def question(self, run: Outcome) -> Request:
+    def question(self, run: Outcome) -> Request | None:
         """What the release run shows to a person."""
         return question(self.deployment(), self._release_of(run))
 

@@ -79,8 +79,8 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Without what surrounds it; empty where none was given."""
-        return str(self.given.get("reason") or "").strip()
+        """Without what surrounds it, and what no database takes; empty where none was given."""
+        return str(self.given.get("reason") or "").replace("\x00", "").strip()
 
 
 def courses_named(given: object, held: Iterable[str]) -> tuple[frozenset[str], list[str]]:

@@ -25,7 +25,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.request import losses_of, subject, summary
 from include.groupsync.state import approvals, runs
 from include.groupsync.steps.decide import load_judged, load_split
-from include.groupsync.steps.release import approval_of, refuse
+from include.groupsync.steps.release import approval_of, refuse, require_approved
 from include.groupsync.steps.run import Deployment, Run, load_snapshot, recorded, step_records
 
 
@@ -81,12 +81,16 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     return {"asked": True, **asked}
 
 
-def question(deployment: Deployment, run: Run) -> Request:
+def question(deployment: Deployment, run: Run) -> Request | None:
     """What to ask in this release run; NotReleased where there is nothing to be asked any more.
 
-    A request whose answer could not be used is opened again: the task was cleared for another try.
+    A request whose answer could not be used is opened again: the task was cleared for another try.  None where a
+    person has approved already and the whole run was cleared: nobody is asked twice.
     """
     approval = approval_of(deployment, run)
+    if approval.state is Answered.APPROVED:
+        require_approved(deployment, run)
+        return None
     if approval.state is Answered.REFUSED and approval.expires_at > deployment.now():
         with deployment.state.begin() as link:
             approvals.reopen(link, approval)

@@ -87,7 +87,11 @@ def approval_of(deployment: Deployment, run: Run) -> Approval:
 
 
 def refuse(deployment: Deployment, approval: Approval, remark: str) -> NoReturn:
-    """The request's end without another word of a person: what was approved, or asked, does not fit."""
-    with deployment.state.begin() as link:
-        approvals.close(link, approval.approval, Answered.REFUSED, remark, of=approval.state)
+    """The request's end without another word of a person: what was approved, or asked, does not fit.
+
+    What was applied stays on record as applied, whoever tries to apply it again.
+    """
+    if approval.state is not Answered.APPLIED:
+        with deployment.state.begin() as link:
+            approvals.close(link, approval.approval, Answered.REFUSED, remark, of=approval.state)
     raise NotReleased(f"REFUSED: {remark}. Nothing is applied; the next sync run asks anew.")

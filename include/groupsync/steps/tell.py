@@ -90,6 +90,8 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         record = records.get(name)
         if record is None:
             return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
+        if not record["ok"] and record["error"] == NotReleased.__name__:
+            return NotReleased(record["message"]), "held"
         if not record["ok"]:
             word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
             return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
