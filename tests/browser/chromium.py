@@ -24,7 +24,7 @@ QUIET = [
     "--disable-sync",
 ]
 PHONE, DESKTOP = (390, 844), (1440, 900)
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 class Browser:
