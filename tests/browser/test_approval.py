@@ -23,14 +23,13 @@ from sandbox.airflow.run import wait_for_dag
 from tests.browser.chromium import DESKTOP, PHONE, Browser, browser
 from tests.conftest import ROOT
 from tests.dags.test_dags import connections
-from tests.world import TERM1, Outcome, World
+from tests.world import NO_BREAKER, TERM1, Outcome, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 SYNC, RELEASE = "moodle_group_sync", "moodle_group_release"
 SECONDS = 900  # on a busy machine; an idle one takes a tenth
 COURSES, GROUPS = 12, 6
-OFF = {"run_removals": None, "course_emptied": None, "delete_only": None, "rekey": None}
 # Where the pictures are kept; CI may keep them.
 PICTURES = Path(os.environ.get("PICTURES") or ROOT / ".sandbox" / "pictures")
 
@@ -94,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("world")
     home = tmp_path_factory.mktemp("airflow")
     with ExitStack() as stack:
-        world = stack.enter_context(World(folder, {"breaker": {**OFF, "run_deletes": {"count": 0}}}))
+        world = stack.enter_context(World(folder, {"breaker": {**NO_BREAKER["breaker"], "run_deletes": {"count": 0}}}))
         # Airflow's tasks have the machine's clock.
         term = {"first_on": "2020-01-01", "last_on": "2099-12-31", "setid": "LIVE", "academic_year": "2026"}
         calendar = {"terms": {TERM1: {**term, "periods": ["T1"]}}}

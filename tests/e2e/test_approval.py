@@ -7,9 +7,9 @@ import pytest
 from include.groupsync.errors import HeldError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, APPROVE_COURSES, REJECT
 from tests.e2e.conftest import MakeWorld
-from tests.world import TERM1, Outcome, World
+from tests.world import NO_BREAKER, TERM1, Outcome, World
 
-OFF = {"run_deletes": None, "run_removals": None, "course_emptied": None, "delete_only": None}
+OFF = NO_BREAKER["breaker"]
 HOURS = timedelta(hours=1)
 
 
@@ -61,7 +61,7 @@ def test_b4_what_is_approved_is_applied_by_a_run_of_its_own(holding: World, held
     assert approval["answered_at"] is not None
     assert "run_deletes" in approval["trips"]
     assert holding.runs()[held.run_id]["accepted"] == 1
-    assert holding.runs()[release.run_id]["accepted"] is None
+    assert (holding.runs()[release.run_id]["accepted"], holding.runs()[release.run_id]["measures"]) == (0, None)
     assert holding.sync().state == "applied"
 
 
@@ -118,7 +118,7 @@ def test_b4_a_plan_that_got_worse_meanwhile_is_refused(holding: World, held: Out
     assert "changed meanwhile" in release.error
     assert groups(holding) == BEFORE
     assert holding.approvals()[0]["state"] == "refused"
-    assert holding.runs()[held.run_id]["accepted"] is None
+    assert holding.runs()[held.run_id]["accepted"] == 0
 
 
 def test_b4_a_plan_that_shrank_meanwhile_is_refused(holding: World, held: Outcome) -> None:
@@ -153,7 +153,7 @@ def test_b4_a_trip_that_the_approval_does_not_name_refuses_it(synced: World) -> 
 
 def test_b4_a_trip_that_got_worse_refuses_it(holding: World, held: Outcome) -> None:
     """The same deletes and the same rule, further over its limit than the person was told."""
-    holding.edit_state("""UPDATE approval SET trips = replace(trips, '"observed": 2', '"observed": 1')""")
+    holding.edit_state("""UPDATE approval SET trips = replace(trips, '"headroom": -2', '"headroom": -1')""")
     holding.answer(held)
     release = holding.release(held)
     assert (release.state, release.writes) == ("held", 0)
@@ -254,7 +254,7 @@ def test_b5_rejected_applies_nothing_and_is_no_baseline(holding: World, held: Ou
     assert release.error.startswith("REJECTED: the request is rejected by dana")
     assert "the term has not ended" in release.error
     assert groups(holding) == BEFORE
-    assert holding.runs()[held.run_id]["accepted"] is None
+    assert holding.runs()[held.run_id]["accepted"] == 0
     assert held.folder.has("plan.parquet")
     with pytest.raises(NotReleased, match="REJECTED"):
         holding.question(held)
@@ -324,7 +324,7 @@ def test_b5_after_a_rejection_the_next_run_asks_anew(holding: World, held: Outco
     assert [row["state"] for row in holding.approvals()] == ["rejected", "open"]
     holding.answer(second)
     assert holding.release(second).state == "applied"
-    assert holding.runs()[held.run_id]["accepted"] is None
+    assert holding.runs()[held.run_id]["accepted"] == 0
     assert holding.runs()[second.run_id]["accepted"] == 1
 
 
@@ -364,7 +364,7 @@ def test_b2_of_a_plan_that_is_partly_blocked_the_rest_is_asked_about(holding: Wo
     assert release.state == "applied", release.error
     assert groups(holding) == AFTER
     assert holding.moodle.members("C1") == {"G1": {"ann", "bob"}}
-    assert holding.runs()[run.run_id]["accepted"] is None
+    assert holding.runs()[run.run_id]["accepted"] == 0
 
 
 def test_b4_a_run_that_failed_half_way_asks_nothing(holding: World) -> None:
@@ -384,7 +384,7 @@ def test_b4_only_the_approved_courses_go(holding: World, held: Outcome) -> None:
     assert release.state == "applied", release.error
     assert groups(holding) == ({"G1", "G2"}, {"G2"})
     assert release.held == [("group", "delete", "C1", "G2")]
-    assert holding.runs()[held.run_id]["accepted"] is None
+    assert holding.runs()[held.run_id]["accepted"] == 0
     again = holding.sync()
     assert again.held == [("group", "delete", "C1", "G2")]
     assert [row["state"] for row in holding.approvals()] == ["applied", "open"]
@@ -489,7 +489,7 @@ def test_nothing_more_goes_when_the_first_deletes_do_not_verify(many: World) -> 
     assert release.writes == 1
     assert sorted(release.results.values()) == ["done"] * 3 + ["not tried"] * 5
     assert len(many.moodle.groups("C2")) == 5
-    assert many.runs()[run.run_id]["accepted"] is None
+    assert many.runs()[run.run_id]["accepted"] == 0
 
 
 def test_nothing_more_goes_when_one_of_the_first_deletes_is_no_longer_what_was_approved(many: World) -> None:

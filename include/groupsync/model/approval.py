@@ -102,19 +102,19 @@ def courses_named(given: object, held: Iterable[str]) -> tuple[frozenset[str], l
 def worse_trips(
     approved: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], besides: frozenset[str]
 ) -> list[str]:
-    """A sentence for each trip that the approval does not name, or that is further over its limit by now.
+    """A sentence for each trip that the approval does not name, or that is further past its limit by now.
 
     ``besides`` are rules that do not count here.  Both are observations as in the verdict's document.
     """
-    named = {(trip["rule"], trip["subject"]): _excess(trip) for trip in approved}
+    named = {(trip["rule"], trip["subject"]): trip["headroom"] for trip in approved}
     found = []
     for trip in now:
-        before = named.get((trip["rule"], trip["subject"]))
-        if trip["rule"] not in besides and (before is None or _excess(trip) > before):
-            found.append(f"{trip['rule']}: {trip['text']}" + ("" if before is None else " (worse than approved)"))
+        subject = (trip["rule"], trip["subject"])
+        told = f"{trip['rule']}: {trip['text']}"
+        if trip["rule"] in besides:
+            continue
+        if subject not in named:
+            found.append(told)
+        elif trip["headroom"] is not None and trip["headroom"] < (named[subject] or 0):
+            found.append(f"{told} (worse than approved)")
     return found
-
-
-def _excess(trip: Mapping[str, Any]) -> float:
-    """How far beyond its limit, whichever side of it is the bad one."""
-    return 0.0 if trip["limit"] is None else abs(float(trip["observed"]) - float(trip["limit"]))

@@ -125,10 +125,15 @@ def _trips(trips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for trip in trips:
         by_rule.setdefault(trip["rule"], []).append(trip)
     for rule, own in by_rule.items():
-        first = max(own, key=lambda trip: trip["observed"])
-        limit = "none allowed" if first["limit"] in (None, 0) else f"limit {first['limit']:g}"
+        first = min(own, key=lambda trip: 0 if trip["headroom"] is None else trip["headroom"])
         more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
-        yield f"- `{rule}` {first['observed']:g}, {limit}{more}: {_plain(first['text'])}"
+        yield f"- `{rule}` {_numbers(first)}{more}: {_plain(first['text'])}"
+
+
+def _numbers(trip: Mapping[str, Any]) -> str:
+    seen = "" if trip["observed"] is None else f"{trip['observed']:g}"
+    limit = "none allowed" if trip["limit"] in (None, 0) else f"limit {trip['limit']:g}"
+    return ", ".join(filter(None, (seen, limit)))
 
 
 def _worst(held: pd.DataFrame, people: Mapping[str, int]) -> Iterator[str]:

@@ -79,22 +79,9 @@ def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
 
 
 def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, str]:
-    records = step_records(folder)
-    if run.release is not None:
-        approval = approval_of(deployment, run)
-        if approval.state not in (Answered.APPROVED, Answered.APPLIED):
-            return NotReleased(
-                f"{approval.state.upper()}: the request is {approval.told}. Nothing was applied."
-            ), "held"
-    for name in (*_BEFORE, "report"):
-        record = records.get(name)
-        if record is None:
-            return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
-        if not record["ok"] and record["error"] == NotReleased.__name__:
-            return NotReleased(record["message"]), "held"
-        if not record["ok"]:
-            word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
-            return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
+    stopped = _not_released(deployment, run) or _failed_step(folder)
+    if stopped:
+        return stopped
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
     message = _held_message(folder, held) if run.release is None and len(held) else None
@@ -105,7 +92,34 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
             f"FAILED: {len(undone)} changes were not made, the first in course {first['course']}:"
             f" {first['reason']}. The report lists all of them." + (f"\n{message}" if message else "")
         ), "failed"
-    return (HeldError(message), "held") if message else (None, "applied")
+    if message:
+        return HeldError(message), "held"
+    return None, "applied" if run.release is None else "released"
+
+
+def _not_released(deployment: Deployment, run: Run) -> tuple[GroupsyncError, str] | None:
+    """A release run's first word: whether a person let it."""
+    if run.release is None:
+        return None
+    approval = approval_of(deployment, run)
+    if approval.state in (Answered.APPROVED, Answered.APPLIED):
+        return None
+    told = f"{approval.state.upper()}: the request is {approval.told}. Nothing was applied."
+    return NotReleased(told), "held"
+
+
+def _failed_step(folder: RunFolder) -> tuple[GroupsyncError, str] | None:
+    records = step_records(folder)
+    for name in (*_BEFORE, "report"):
+        record = records.get(name)
+        if record is None:
+            return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
+        if not record["ok"] and record["error"] == NotReleased.__name__:
+            return NotReleased(record["message"]), "held"
+        if not record["ok"]:
+            word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
+            return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
+    return None
 
 
 def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:

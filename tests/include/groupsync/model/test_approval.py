@@ -3,6 +3,7 @@
 import pytest
 
 from include.groupsync.model.approval import courses_named, worse_trips
+from include.groupsync.model.verdict import Observation
 
 HELD = ("C1", "C2", "Art, 1; 2", "C 4")
 
@@ -33,7 +34,9 @@ def test_b4_courses_are_named_by_list_or_text(given: object, named: set[str], un
 def trip(
     rule: str = "run_deletes", subject: str = "groups", observed: float = 7, limit: float | None = 5
 ) -> dict[str, object]:
-    return {"rule": rule, "subject": subject, "observed": observed, "limit": limit, "text": f"{subject} {observed}"}
+    text = f"{subject} {observed}"
+    trip = Observation(rule, subject, observed, limit, 0, None, True, text, at_least=rule == "volume")
+    return trip.document()
 
 
 @pytest.mark.parametrize(
