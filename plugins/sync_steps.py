@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
     from include.groupsync.steps import Deployment, Run
 
+RELEASE_DAG = "moodle_group_release"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -36,6 +37,47 @@ def run_step(name: str) -> None:
         raise AirflowFailException(str(error)) from error
 
 
+def run_arming(name: str) -> None:
+    """Run one of the arming's two steps with what the operator typed into the form; inside a task only."""
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.groupsync.errors import GroupsyncError
+    from include.groupsync.model.run_path import run_name
+    from include.groupsync.steps import arm
+
+    context: Any = get_current_context()
+    dag_run, form = context["dag_run"], context["params"]
+    arming = arm.Arming(
+        run_id=run_name(dag_run.dag_id, dag_run.run_id),
+        term_key=arm.FOLDER,
+        url=(form["url"] or "").strip(),
+        environment=(form["environment"] or "").strip(),
+        old_deployment_id=(form["old_deployment_id"] or "").strip(),
+        who=dag_run.triggering_user_name or "(not known)",
+    )
+    try:
+        {"look": arm.look, "write": arm.write}[name](deployment_of_airflow(), arming)
+    except GroupsyncError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def environment_names() -> list[str]:
+    """What a form may propose: the environments of the settings, or none where they cannot be read.
+
+    Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged.
+    """
+    import yaml
+
+    try:
+        text = _path("GROUPSYNC_SETTINGS", PROJECT / "include" / "config" / "groupsync.yaml").read_text("utf-8")
+        configured = (yaml.safe_load(text) or {}).get("environments") or {}
+        names = {str(name) for name in configured}
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        names = set()
+    return sorted({*names, "sandbox"})
+
+
 def deployment_of_airflow() -> Deployment:
     """The deployment as this Airflow has it.
 
@@ -43,6 +85,8 @@ def deployment_of_airflow() -> Deployment:
     GROUPSYNC_SETTINGS, GROUPSYNC_CALENDAR and GROUPSYNC_RUNS say where the settings, the calendar and the
     runs' folders are, if not in the project.
     """
+    from release_requests import counter_of_airflow
+
     from include.groupsync.settings import load_calendar, load_settings
     from include.groupsync.steps import Deployment
 
@@ -58,6 +102,7 @@ def deployment_of_airflow() -> Deployment:
         project_root=PROJECT,
         runs_root=_path("GROUPSYNC_RUNS", PROJECT / ".runs"),
         now=lambda: datetime.now(UTC),
+        counter=counter_of_airflow(),
     )
 
 
@@ -78,7 +123,9 @@ def run_of(context: Any, deployment: Deployment) -> Run:
     reclaim, reason = bool(context["params"].get("reclaim")), (context["params"].get("reason") or "").strip()
     if reclaim and not reason:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
-    return Run(run_name(context["dag_run"].dag_id, context["dag_run"].run_id), term, reclaim=reclaim, reason=reason)
+    dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
+    release = run_id if dag_id == RELEASE_DAG else None
+    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

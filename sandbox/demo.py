@@ -245,6 +245,8 @@ def start(home: Path, *, once: bool) -> int:
         requests.post(f"{sandbox.moodle_url}/standin/calls/reset", timeout=30).raise_for_status()
         run_id, state = run_dag(client, DAG_ID, {"term": TERM}, RUN_SECONDS)
         found = show_result(sandbox, run_id, state)
+        if state == "success":
+            let_teachers_in(sandbox)
         if not once:
             say_where_to_look(sandbox, run_id)
         return 0 if state == "success" and not found else 1
@@ -282,6 +284,14 @@ def show_result(sandbox: Sandbox, run_id: str, state: str) -> list[str]:
     print(f"Moodle compared with the source: {len(found) or 'no'} differences")
     print("".join(f"  {line}\n" for line in found[:20]), end="", flush=True)
     return found
+
+
+def let_teachers_in(sandbox: Sandbox) -> None:
+    """Activities that use groups, once there are groups to use: a later run that deletes those will see it."""
+    from sandbox.teachers import use_groups
+
+    if courses := use_groups(sandbox.moodle_file):
+        print(f"teachers made activities for their groups in {courses} courses")
 
 
 def say_where_to_look(sandbox: Sandbox, run_id: str) -> None:

@@ -12,6 +12,7 @@ GroupsyncError
 ├── BlockedError            the circuit breaker blocks the run
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
 └── HeldError               deletes wait for a person
+    └── NotReleased         what a person was asked about is not applied (rule B5)
 """
 
 
@@ -71,3 +72,7 @@ class ApplyError(GroupsyncError):
 
 class HeldError(GroupsyncError):
     """Deletes are held for a person to decide; everything else was applied."""
+
+
+class NotReleased(HeldError):
+    """A held plan stays unapplied: rejected, refused, expired, superseded, or no longer what was approved."""

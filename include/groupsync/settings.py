@@ -1,7 +1,7 @@
 """The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.term import Blackout, Calendar, Term
 
@@ -227,6 +228,24 @@ class BreakerLimits(TermLimits):
         }
 
 
+class ApprovalSettings(_Strict):
+    """What is asked of a person, and how what they approve is applied (rules B4, B5)."""
+
+    expires_hours: float = Field(20, gt=0, le=24 * 14)
+    # How often an open request looks whether it has expired or been superseded.
+    look_every_minutes: float = Field(5, gt=0)
+    canary_over: int | None = Field(50, ge=0)
+    canary_size: int = Field(10, ge=1)
+
+    @property
+    def waits(self) -> timedelta:
+        return timedelta(hours=self.expires_hours)
+
+    @property
+    def look_every(self) -> timedelta:
+        return timedelta(minutes=self.look_every_minutes)
+
+
 class Settings(_Strict):
     """Everything that a university decides; ``docs/settings.md`` explains each and its name in the design."""
 
@@ -247,6 +266,7 @@ class Settings(_Strict):
     # By connection: a statement in include/sql that answers one value, a time or a growing number.
     freshness: dict[str, str] = Field(default_factory=dict)
     breaker: BreakerLimits = BreakerLimits()
+    approval: ApprovalSettings = ApprovalSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -262,7 +282,7 @@ class Settings(_Strict):
     def _check(self) -> "Settings":
         if not self.kinds:
             raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
-        if "sandbox" in self.environments:
+        if SANDBOX in self.environments:
             raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
         connections = {dataset.connection for dataset in self.datasets.values()}
         for connection in self.freshness:
@@ -271,6 +291,9 @@ class Settings(_Strict):
                     f"freshness.{connection}: no table is read over this connection; they are read over"
                     f" {', '.join(sorted(connections))}"
                 )
+        for name in self.environments:
+            if not ENVIRONMENT.fullmatch(name):  # '' would be what a deployment without a name is in
+                raise ValueError(f"environment {name!r}: use lower-case letters, digits and hyphens")
         for name, dataset in self.datasets.items():
             for column in dataset.columns.delivery:
                 if self.mappings is not None and column not in self.mappings.columns.configured:

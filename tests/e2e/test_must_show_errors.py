@@ -279,6 +279,15 @@ def test_i3_the_identity_is_checked_again_before_the_first_write(behind: World) 
     _lists_all_five(said)
 
 
+def test_i3_the_identity_is_checked_again_when_a_run_is_resumed(behind: World) -> None:
+    """Killed before its first write, and run again when the site belongs to another."""
+    killed = behind.sync(until="circuit_breaker")
+    _other_marker(behind)
+    again = behind.sync(run_id=killed.run_id, start="apply")
+    assert (again.state, again.failed_step, again.writes) == ("blocked", "apply", 0)
+    _lists_all_five(again.error)
+
+
 def test_i1_a_sandbox_takes_no_moodle_but_one_on_the_loopback(behind: World) -> None:
     behind.edit_site("INSERT INTO mdl_config (name, value) VALUES ('wwwroot', 'https://moodle.example.org')")
     behind.site._application.rest_server._options.site_url = "https://moodle.example.org"

@@ -108,12 +108,12 @@ def prepare(part: Part, *, keep: bool) -> None:
 
 
 def _forget_survivors(part: Part) -> None:
-    """They are tried once more, with the tests that reach them now."""
+    """They are tried once more, with the tests that reach them now; what took too long may have had no time."""
     (part.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for path in _results(part):
         found = json.loads(path.read_text(encoding="utf-8"))
         for mutant, code in found["exit_code_by_key"].items():
-            if _outcome(code).alive:
+            if _outcome(code) is not Outcome.KILLED:
                 found["exit_code_by_key"][mutant] = None
         path.write_text(json.dumps(found), encoding="utf-8")
 

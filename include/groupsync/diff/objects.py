@@ -282,14 +282,16 @@ class _Comparison:
         """It is managed from now on: found under a key that the source lists (rule O1), claimed by the term."""
         managed = self.managed.get(held.moodle_id)
         name, description = self.names.get(row.key), row.description
-        known = managed or Managed(held.moodle_id, row.key, None, None, None, "")
+        applied, described, terms = (
+            (managed.name, managed.description, managed.terms) if managed else (None, None, None)
+        )
         now = Managed(
             moodle_id=held.moodle_id,
             key=row.key,
-            name=held.name if held.name == name else known.name,
-            description=held.description if held.description == description else known.description,
+            name=held.name if held.name == name else applied,
+            description=held.description if held.description == description else described,
             module=row.label,
-            terms=with_term(known.terms, self.policy.term),
+            terms=with_term(terms, self.policy.term),
         )
         if now != managed:
             self.result.observed.append(self._ledger_row(now, now.terms))

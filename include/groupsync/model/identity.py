@@ -1,10 +1,26 @@
 """Whether the five names of an environment are one (rules I1 to I3)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 SANDBOX = "sandbox"
+ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,49}")
+# What a database is asked to say who it is.  PostgreSQL's system identifier needs a function that some hosts keep
+# from ordinary accounts; the second answer then says that it is missing, and so is never taken for the first.
+WHO_ARE_YOU: Mapping[str, tuple[str, ...]] = {
+    "sqlite": ("SELECT 'sqlite ' || environment FROM groupsync_stamp",),
+    "postgresql": (
+        "SELECT 'postgresql ' || current_database() || ' system ' || system_identifier FROM pg_control_system()",
+        "SELECT 'postgresql ' || datname || ' oid ' || oid || ' without system identifier'"
+        " FROM pg_database WHERE datname = current_database()",
+    ),
+    "oracle": (
+        "SELECT 'oracle ' || sys_context('USERENV', 'DB_NAME') || ' service '"
+        " || sys_context('USERENV', 'SERVICE_NAME') FROM dual",
+    ),
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -24,11 +40,14 @@ class Side:
 @dataclass(frozen=True)
 class Answers:
     """What was found: ``databases`` by connection (who they say they are), and their stamps; the ledger's
-    environment and deployment; the Moodle connection's address, the site's own, and its marker."""
+    environment and deployment; the Moodle connection's address, the site's own, and its marker.
+
+    A plain text in place of ledger or marker is why there is none.
+    """
 
     databases: Mapping[str, str]
     stamps: Mapping[str, str | None]
-    ledger: tuple[str, str] | None
+    ledger: tuple[str, str] | str | None
     moodle_connection: str
     moodle_site: str
     marker: tuple[str, str] | str
@@ -53,16 +72,15 @@ def compare(environment: str, expected: tuple[str, Mapping[str, str]] | None, an
             Side(f"source {c}", says, databases.get(c, "(not configured)")) for c, says in answers.databases.items()
         ]
         moodle = Side("Moodle", answers.moodle_site, address.rstrip("/"))
-    deployment_id = answers.ledger[1] if answers.ledger else "(none)"
+    of_ledger, deployment_id = _whose(answers.ledger)
     connection = answers.moodle_connection.rstrip("/")
     if moodle.agrees and connection != answers.moodle_site:
         moodle = Side("Moodle", f"connection {connection}, site {answers.moodle_site}", f"connection {moodle.expected}")
     marker = answers.marker if isinstance(answers.marker, str) else " ".join(answers.marker)
-    ledger = answers.ledger[0] if answers.ledger else "(no stamp)"
     return [
         wanted,
         *sources,
-        Side("ledger", ledger, environment),
+        Side("ledger", of_ledger, environment),
         moodle,
         Side("marker", marker, f"{environment} {deployment_id}"),
     ]
@@ -81,6 +99,10 @@ def table(sides: Sequence[Side]) -> str:
         mark, why = ("  ", "") if side.agrees else ("!!", f"   expected: {side.expected}")
         lines.append(f"{mark} {side.name:<{width}}  {side.says}{why}")
     return "\n".join(lines)
+
+
+def _whose(ledger: tuple[str, str] | str | None) -> tuple[str, str]:
+    return ledger if isinstance(ledger, tuple) else (ledger or "(no stamp)", "(none)")
 
 
 def _loopback(address: str) -> Side:

@@ -26,7 +26,8 @@ _USERS_PER_CALL = 500
 
 
 def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
-    """All courses of the site (columns COURSES) that have a key in ``field_name``, never the control course.
+    """All courses of the site (columns COURSES), never the control course or the front page; ``course`` is the key
+    in ``field_name``, null where a course has none.
 
     Two courses may share a key after trimming; both are listed, and fit nothing (rule K3).
     """
@@ -48,7 +49,7 @@ def read_course_keys(client: MoodleClient, field_name: str) -> pd.DataFrame:
                 " give it the capability moodle/course:update, or choose another field."
             )
         key = keys.key(str(course[field_name]))
-        if key and course["id"] not in control:
+        if course["id"] not in control and course.get("categoryid") != 0:
             found.append({"course_id": course["id"], "course": key})
     return frame_of(found, COURSES)
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.groupsync.model.frames import rows
 from include.groupsync.report.changes import differences_of
+from include.groupsync.report.impact import TAKES
 
 # A page of more than this is no longer looked at; the files beside it have everything.
-_COURSES, _CHANGES, _FINDINGS = 300, 200, 5000
+_COURSES, _CHANGES, _FINDINGS, _OBJECTS = 300, 200, 5000, 10_000
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -21,6 +22,11 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def render(template: str, **values: Any) -> str:
+    """A template of this folder with the values; whatever they hold is text on the page."""
+    return _TEMPLATES.get_template(template).render(**values)
 
 
 def report_page(document: Mapping[str, Any], headline: str) -> str:
@@ -61,16 +67,40 @@ def rejected_page(document: Mapping[str, Any], findings: pd.DataFrame) -> str:
     return template.render(report=document, shown=rows(findings.head(_FINDINGS)), total=len(findings))
 
 
+def impact_page(document: Mapping[str, Any]) -> str:
+    """The impact's document as HTML: the sums, then every object that is taken away, folded by course."""
+    by_course: dict[str, list[Mapping[str, Any]]] = {}
+    taken = [row for row in document["objects"] if row["change"] in TAKES]
+    for row in taken:
+        by_course.setdefault(row["course"], []).append(row)
+    courses: list[dict[str, Any]] = []
+    for course in (*(one["course"] for one in document["by_course"]), *by_course):
+        if course in by_course and sum(len(one["objects"]) for one in courses) < _OBJECTS:
+            courses.append({"course": course, "objects": by_course.pop(course)})
+    sums = {one["course"]: one for one in document["by_course"]}
+    left = sum(len(some) for some in by_course.values())
+    return render("impact.html", impact=document, courses=courses, sums=sums, left=left, in_use=_in_use(taken))
+
+
+def _in_use(taken: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The objects whose going breaks something that is there to see, as far as a page can bear."""
+    return [row for row in taken if row["in_use"] == "yes" and row["fate"] != "not made"][:_FINDINGS]
+
+
 def rejected_csv(findings: pd.DataFrame) -> str:
     """The findings (columns FINDING) as CSV; people by source key only (rule W3).
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front.
     """
+    return as_csv([findings.columns, *(row.values() for row in rows(findings))])
+
+
+def as_csv(lines: Iterable[Iterable[Any]]) -> str:
+    """Lines of cells as CSV, the header among them."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(findings.columns)
-    for row in rows(findings):
-        writer.writerow(_harmless(value) for value in row.values())
+    for line in lines:
+        writer.writerow(_harmless(value) for value in line)
     return text.getvalue()
 
 

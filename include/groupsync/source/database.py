@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from include.groupsync.errors import SettingsError, SourceError
 from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.model.frames import TEXT
+from include.groupsync.model.identity import WHO_ARE_YOU
 
 BATCH_ROWS = 50_000
 
@@ -31,24 +32,31 @@ class SourceDatabase:
         """Who the database itself says it is (rule I1), to be compared with what the settings expect.
 
         SQLite answers by its stamp table, PostgreSQL by name and system identifier, Oracle by database and
-        service name.
+        service name.  A server's address comes with it: a clone keeps all other names.
         """
-        ask = {
-            "sqlite": "SELECT 'sqlite ' || environment FROM groupsync_stamp",
-            "postgresql": "SELECT 'postgresql ' || current_database() || ' system ' || system_identifier"
-            " FROM pg_control_system()",
-            "oracle": "SELECT 'oracle ' || sys_context('USERENV', 'DB_NAME') || ' service '"
-            " || sys_context('USERENV', 'SERVICE_NAME') FROM dual",
-        }.get(self.link.dialect.name)
-        if ask is None:
+        questions = WHO_ARE_YOU.get(self.link.dialect.name)
+        if questions is None:
             raise SettingsError(
                 f"connection {self.connection.conn_id}: {self.link.dialect.name} is not supported;"
                 " use a SQLite, PostgreSQL or Oracle URL"
             )
-        try:
-            return str(self.link.execute(sa.text(ask)).scalar_one())
-        except SQLAlchemyError as error:
-            return f"no identity ({_short(error)})"
+        refused = ""
+        for question in questions:
+            try:
+                with self._leaving_no_trace():
+                    return str(self.link.execute(sa.text(question)).scalar_one()) + self._address()
+            except SQLAlchemyError as error:
+                refused = _short(error)
+        return f"no identity ({refused})"
+
+    def _leaving_no_trace(self) -> AbstractContextManager[Any]:
+        # A statement that fails spoils the whole of PostgreSQL's transaction.
+        return self.link.begin_nested() if self.link.dialect.name == "postgresql" else nullcontext()
+
+    def _address(self) -> str:
+        url = sa.make_url(self.connection.url)
+        host = url.host or url.query.get("host")
+        return f" at {host}{f':{url.port}' if url.port else ''}" if host else ""
 
     def stamped_environment(self) -> str | None:
         """The environment in the stamp table that the sample generator writes; None without that table."""

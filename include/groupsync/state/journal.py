@@ -5,14 +5,33 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
 from include.groupsync.model.things import Group, Grouping
 from include.groupsync.state import ledger
 from include.groupsync.state.tables import JOURNAL, OBJECT
+
+# When each grouping and group was made, and by which run; ``at`` as ISO text.
+CREATED: Schema = {"kind": TEXT, "moodle_id": WHOLE, "at": TEXT, "run_id": TEXT}
+
+
+def creations(link: sa.Connection) -> pd.DataFrame:
+    """Every grouping and group that the journal has a successful creation of (columns CREATED)."""
+    found = []
+    for kind in (Kind.GROUPING, Kind.GROUP):
+        moodle_id = JOURNAL.c[f"{kind}_id"]
+        asked = sa.select(moodle_id, JOURNAL.c.outcome_at, JOURNAL.c.run_id).where(
+            JOURNAL.c.kind == str(kind), JOURNAL.c.action == str(Action.CREATE), JOURNAL.c.outcome == str(Outcome.DONE)
+        )
+        for made_id, at, run_id in link.execute(asked):
+            when = at.isoformat(timespec="seconds")
+            found.append({"kind": str(kind), "moodle_id": made_id, "at": when, "run_id": run_id})
+    return frame_of(found, CREATED)
 
 
 class RunJournal:

@@ -33,6 +33,11 @@ def end(
     link.execute(RUN.update().where(RUN.c.run_id == run_id).values(**values, accepted=accepted))
 
 
+def hold(link: sa.Connection, run_id: str, digest: str) -> None:
+    """Note the digest of all that a run held, what is blocked included."""
+    link.execute(RUN.update().where(RUN.c.run_id == run_id).values(held_digest=digest))
+
+
 def accept(link: sa.Connection, run_id: str) -> bool:
     """Let a run be a baseline for later ones: what it held was approved and applied (rule B5).
 
@@ -53,3 +58,9 @@ def accepted(link: sa.Connection, besides: str) -> list[dict[str, Any]]:
         .limit(_LOOKED_AT)
     )
     return [dict(row) for row in link.execute(asked).mappings()]
+
+
+def holding(link: sa.Connection, term: str, digest: str, since: datetime) -> list[str]:
+    """The runs of the term that have ended since then and held exactly what has this digest."""
+    same = sa.and_(RUN.c.term == term, RUN.c.held_digest == digest, RUN.c.ended_at >= since)
+    return list(link.execute(sa.select(RUN.c.run_id).where(same)).scalars())

@@ -12,6 +12,9 @@ STAMP = sa.Table(
     sa.Column("environment", sa.String(100), nullable=False),
     sa.Column("deployment_id", sa.String(36), nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    # The server and database that it was made in, as they name themselves; null for SQLite, whose files have no name.
+    # A dump that was restored elsewhere is recognised by it: one deployment id must not be at work in two places.
+    sa.Column("place", sa.String(255)),
 )
 
 # Groupings and groups that this sync manages, by Moodle's id; name and description as last applied.
@@ -110,6 +113,7 @@ RUN = sa.Table(
 
 # What a run held and a person was asked about, and what they said (rules B4, B5).  ``digest`` names the held part
 # of the plan, ``trips`` are the observations that held it, ``courses`` those that were approved, null for all.
+# ``open_for`` is the term while the request is open, so that the database itself allows one open request a term.
 APPROVAL = sa.Table(
     "approval",
     METADATA,
@@ -122,10 +126,12 @@ APPROVAL = sa.Table(
     sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("open_for", sa.String(50), unique=True),
     sa.Column("who", sa.String(255)),
     sa.Column("answered_at", sa.DateTime(timezone=True)),
     sa.Column("reason", sa.Text),
     sa.Column("courses", sa.JSON(none_as_null=True)),
+    sa.Column("remark", sa.Text),
 )
 
 # Every change of a term's state, the newest holds: who, when and why (rule C5).

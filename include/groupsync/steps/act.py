@@ -5,23 +5,27 @@ from typing import Any
 
 import pandas as pd
 
+from include.groupsync.apply.canary import Cut, cut
 from include.groupsync.apply.executor import Executor, Result
 from include.groupsync.apply.ids import Ids
 from include.groupsync.apply.verify import State, differences
 from include.groupsync.errors import ApplyError
-from include.groupsync.model.finding import FINDING
+from include.groupsync.model.finding import FINDING, Finding
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import Snapshot
+from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import ObjectsNow, read_snapshot
 from include.groupsync.moodle.writer import MoodleWriter
+from include.groupsync.report.changes import key_of
 from include.groupsync.state import ledger
 from include.groupsync.state.journal import RunJournal
 from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.identify import require_identity
+from include.groupsync.steps.release import require_approved
 from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
 
 _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
@@ -31,13 +35,24 @@ _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "mem
 def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.
 
-    A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.
+    A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.  In a release run
+    the approval is looked at once more, and many deletes begin with a few that are read back.
     """
-    return apply_part(deployment, run, folder, load_split(folder).released)
+    part = load_split(folder).released
+    if run.release is None:
+        return apply_part(deployment, run, folder, part)
+    require_approved(deployment, run)
+    limits = deployment.settings.approval
+    return apply_part(deployment, run, folder, part, cut(part, limits.canary_over, limits.canary_size))
 
 
-def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) -> Mapping[str, Any]:
-    """Send a part of a judged plan that is released; the identity is compared once more before (rule I3)."""
+def apply_part(
+    deployment: Deployment, run: Run, folder: RunFolder, part: Plan, slices: Cut | None = None
+) -> Mapping[str, Any]:
+    """Send a part of a judged plan that is released; the identity is compared once more before (rule I3).
+
+    Cut into slices, the rest goes only after the canary's deletes were done and read back; ApplyError otherwise.
+    """
     client = client_of(deployment)
     require_identity(deployment, client)
     with deployment.state.begin() as link:
@@ -54,10 +69,39 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
     )
     results: list[Result] = []
     try:
-        executor.apply(part, results.append)
+        if slices is not None:
+            executor.apply(slices.made, results.append)
+            executor.apply(slices.canary, results.append)
+            _require_sound(deployment, folder, client, results, slices)
+        executor.apply(part if slices is None else slices.rest, results.append)
     finally:
-        folder.save_frame("outcomes", frame_of(map(_outcome_row, results), OUTCOME), OUTCOME)
-    return {"outcomes": _count(results), "calls": dict(client.calls)}
+        outcomes = [*results, *_not_tried(part, results)] if slices is not None else results
+        folder.save_frame("outcomes", frame_of(map(_outcome_row, outcomes), OUTCOME), OUTCOME)
+    canary = {"canary": {"course": slices.course, "deletes": len(slices.canary)}} if slices is not None else {}
+    return {"outcomes": _count(results), "calls": dict(client.calls)} | canary
+
+
+def _require_sound(
+    deployment: Deployment, folder: RunFolder, client: MoodleClient, results: list[Result], slices: Cut
+) -> None:
+    """ApplyError unless every delete of the canary was done and, read back, is gone."""
+    first = results[len(results) - len(slices.canary) :]
+    bad = [f"{key_of(one.change)}: {one.reason}" for one in first if one.outcome is not Outcome.DONE]
+    found = _read_back(deployment, folder, client, first, {slices.course})
+    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
+    bad += [f"{one.key}: {one.reason}" for one in found]
+    if bad:
+        raise ApplyError(
+            f"The first {len(first)} deletes, in course {slices.course}, did not go as planned: {bad[0]}. Nothing more"
+            " was deleted; look at that course in Moodle before anything is approved again."
+        )
+
+
+def _not_tried(part: Plan, results: list[Result]) -> list[Result]:
+    """What the run did not come to."""
+    tried = {result.change for result in results}
+    left = (change for change in part.changes() if change not in tried)
+    return [Result(change, Outcome.NOT_TRIED, "the first deletes did not go as planned") for change in left]
 
 
 @recorded
@@ -65,9 +109,23 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     """Read the touched courses again and compare (rule J2); ApplyError where Moodle differs."""
     outcomes, client = folder.frame("outcomes"), client_of(deployment)
     touched = set(outcomes.loc[outcomes["outcome"] == str(Outcome.DONE), "course"])
+    results = _results(load_split(folder).released, outcomes)
+    found = _read_back(deployment, folder, client, results, touched)
+    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
+    if found:
+        raise ApplyError(
+            f"Moodle differs from what was written in {len(found)} places, such as"
+            f" {found[0].course}: {found[0].reason}. The report lists all of them."
+        )
+    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+
+
+def _read_back(
+    deployment: Deployment, folder: RunFolder, client: MoodleClient, results: list[Result], touched: set[str]
+) -> list[Finding]:
+    """Where Moodle, read again in the touched courses, is not what these results say."""
     courses = folder.frame("moodle/courses")
     ids = _ids(folder)
-    results = _results(load_split(folder).released, outcomes)
     made: dict[Kind, dict[int, list[int]]] = {Kind.GROUP: {}, Kind.GROUPING: {}}
     for result in results:
         thing = result.change.after
@@ -83,14 +141,7 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         known_groups=made[Kind.GROUP],
         known_groupings=made[Kind.GROUPING],
     )
-    found = differences(results, ids, State(now))
-    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
-    if found:
-        raise ApplyError(
-            f"Moodle differs from what was written in {len(found)} places, such as"
-            f" {found[0].course}: {found[0].reason}. The report lists all of them."
-        )
-    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+    return differences(results, ids, State(now))
 
 
 def _ids(folder: RunFolder) -> Ids:

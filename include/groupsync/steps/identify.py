@@ -1,8 +1,9 @@
 """Who are we talking to?  Asked before anything is read, and again before anything is written (I1 to I3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from include.groupsync.errors import IdentityError
 from include.groupsync.model.identity import SANDBOX, Answers, Side, compare, differing, table
@@ -11,42 +12,44 @@ from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import Marker, read_marker, site_url
 from include.groupsync.source.database import snapshot
 from include.groupsync.state import runs
-from include.groupsync.state.database import read_stamp
+from include.groupsync.state.database import place_of, read_stamp
 from include.groupsync.steps.run import Deployment, Run, client_of, recorded
 
+T = TypeVar("T")
+Ask = Callable[[Callable[[], T]], T | str]
 
-def sides_of(deployment: Deployment, client: MoodleClient) -> list[Side]:
-    """The five names as they are at this moment; each is asked, none is remembered."""
-    conn_ids = sorted({dataset.connection for dataset in deployment.settings.datasets.values()})
-    databases, stamps = {}, {}
-    for conn_id in conn_ids:
-        with snapshot(deployment.database(conn_id), deployment.project_root) as source:
-            if deployment.environment == SANDBOX:
-                stamps[conn_id] = source.stamped_environment()
-            else:
-                databases[conn_id] = source.identity()
-    with deployment.state.connect() as link:
-        stamp = read_stamp(link)
-    site = site_url(client)  # first: it names the functions that the token lacks
-    marker = read_marker(client)
-    configured = deployment.settings.environments.get(deployment.environment)
-    return compare(
-        deployment.environment,
-        (configured.moodle, configured.databases) if configured else None,
-        Answers(
-            databases=databases,
-            stamps=stamps,
-            ledger=(stamp.environment, stamp.deployment_id) if stamp else None,
-            moodle_connection=deployment.moodle.url,
-            moodle_site=site,
-            marker=(marker.environment, marker.deployment_id) if isinstance(marker, Marker) else marker,
-        ),
+
+def answers_of(deployment: Deployment, client: MoodleClient, ask: Ask[Any] = lambda question: question()) -> Answers:
+    """What each side answers at this moment; each is asked, none is remembered.
+
+    ``ask`` puts a question, and may answer for a side that fails; by default the failure is everybody's.
+    """
+    stamps, databases = {}, {}
+    for conn_id in source_connections(deployment):
+        if deployment.environment == SANDBOX:
+            stamps[conn_id] = ask(partial(_stamp_of_source, deployment, conn_id))
+        else:
+            databases[conn_id] = ask(partial(_identity_of_source, deployment, conn_id))
+    return Answers(
+        databases=databases,
+        stamps=stamps,
+        ledger=ask(partial(_ledger, deployment)),
+        moodle_connection=deployment.moodle.url,
+        moodle_site=ask(partial(site_url, client)),  # before the marker: it names the functions that the token lacks
+        marker=ask(partial(_marker, client)),
     )
+
+
+def sides_of(deployment: Deployment, answers: Answers) -> list[Side]:
+    """The five sides, each with what it says and what it should say in this deployment."""
+    configured = deployment.settings.environments.get(deployment.environment)
+    expected = (configured.moodle, configured.databases) if configured else None
+    return compare(deployment.environment, expected, answers)
 
 
 def require_identity(deployment: Deployment, client: MoodleClient) -> list[Side]:
     """The five sides; IdentityError with all of them side by side where one differs."""
-    sides = sides_of(deployment, client)
+    sides = sides_of(deployment, answers_of(deployment, client))
     if differing(sides):
         raise IdentityError(
             "This run is not one environment end to end, so it reads and writes nothing.\n"
@@ -63,7 +66,41 @@ def check_identity(deployment: Deployment, run: Run, folder: RunFolder) -> Mappi
     run.term(deployment)
     client = client_of(deployment)
     sides = require_identity(deployment, client)
-    folder.save_json("identity", {"sides": [asdict(side) | {"agrees": side.agrees} for side in sides]})
+    folder.save_json("identity", {"sides": [as_document(side) for side in sides]})
     with deployment.state.begin() as link:
         runs.begin(link, run.run_id, run.term_key, deployment.now())
     return {"calls": dict(client.calls)}
+
+
+def as_document(side: Side) -> dict[str, Any]:
+    """A side as plain values, for a run's files."""
+    return asdict(side) | {"agrees": side.agrees}
+
+
+def source_connections(deployment: Deployment) -> list[str]:
+    """The connections that the remote tables and the mappings are read over."""
+    return sorted({dataset.connection for dataset in deployment.settings.datasets.values()})
+
+
+def _identity_of_source(deployment: Deployment, conn_id: str) -> str:
+    with snapshot(deployment.database(conn_id), deployment.project_root) as source:
+        return source.identity()
+
+
+def _stamp_of_source(deployment: Deployment, conn_id: str) -> str | None:
+    with snapshot(deployment.database(conn_id), deployment.project_root) as source:
+        return source.stamped_environment()
+
+
+def _ledger(deployment: Deployment) -> tuple[str, str] | None:
+    with deployment.state.connect() as link:
+        stamp, place = read_stamp(link), place_of(link)
+    if stamp is None:
+        return None
+    copied = "" if stamp.place == place else f", a copy: made in {stamp.place or '(unknown)'}, found in {place}"
+    return stamp.environment + copied, stamp.deployment_id
+
+
+def _marker(client: MoodleClient) -> tuple[str, str] | str:
+    marker = read_marker(client)
+    return (marker.environment, marker.deployment_id) if isinstance(marker, Marker) else marker

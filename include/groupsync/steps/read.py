@@ -71,7 +71,8 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     save_snapshot(folder, found)
     others = _others(client, cleaned, scope, found.users, settings)
     folder.save_frame("users", pd.concat([found.users, others]).drop_duplicates(), USERS)
-    return {"courses": len(courses), "unread": len(found.unread), "calls": dict(client.calls)}
+    counts = {"courses": len(courses), "courses_in_moodle": len(everywhere), "unread": len(found.unread)}
+    return {**counts, "calls": dict(client.calls)}
 
 
 def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:

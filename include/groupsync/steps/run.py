@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
@@ -19,6 +19,16 @@ from include.groupsync.model.term import Calendar, Term
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.settings import Settings
 from include.groupsync.state.database import StateEngine, open_state
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Where held plans are approved, as far as the engine has to know of it: addresses for people, and whether a
+    release run still waits for its answer.  Without one, run ids stand for addresses."""
+
+    answer_at: Callable[[str], str] = str  # by release run id
+    plan_at: Callable[[str], str] = str  # by run id
+    still_waits: Callable[[str], bool] = lambda _: True  # by release run id
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class Deployment:
     project_root: Path
     runs_root: Path
     now: Callable[[], datetime]
+    counter: Counter = Counter()
 
     def database(self, conn_id: str) -> DatabaseConnection:
         """The connection of that name; SettingsError where Airflow has none."""
@@ -52,7 +63,8 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the sync for one term.
+    """One run for one term: a sync or, where ``release`` is the release run's id, the application of what a
+    person approved and of nothing else (rule B4).
 
     With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
     O2); ``reason`` is why somebody started it so.
@@ -60,6 +72,7 @@ class Run:
 
     run_id: str
     term_key: str
+    release: str | None = None
     reclaim: bool = False
     reason: str = ""
 
@@ -77,18 +90,19 @@ class Run:
             raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
 
 
-Step = Callable[[Deployment, Run], None]
-Body = Callable[[Deployment, Run, RunFolder], Mapping[str, Any] | None]
+R = TypeVar("R", bound=Run)
+Step = Callable[[Deployment, R], None]
+Body = Callable[[Deployment, R, RunFolder], Mapping[str, Any] | None]
 
 
-def recorded(body: Body) -> Step:
+def recorded(body: Body[R]) -> Step[R]:
     """A step that leaves ``steps/<name>.json``: when, how long, how it ended, and what the body returns.
 
     The outcome step decides by these files: a task that died leaves none, and so never counts as done.
     """
 
     @wraps(body)
-    def run_step(deployment: Deployment, run: Run) -> None:
+    def run_step(deployment: Deployment, run: R) -> None:
         folder, started = run.folder(deployment), deployment.now()
         name = f"steps/{body.__name__}"
         (folder.path / f"{name}.json").unlink(missing_ok=True)

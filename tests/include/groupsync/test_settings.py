@@ -145,6 +145,13 @@ def test_the_sandbox_cannot_be_configured(tmp_path: Path) -> None:
     assert "'sandbox' is reserved" in refusal(tmp_path, environments={"sandbox": {"moodle": "https://x"}})
 
 
+@pytest.mark.parametrize("name", ["", " ", "Production", "1st", "production\n"])
+def test_i1_an_environment_without_a_plain_name_cannot_be_configured(tmp_path: Path, name: str) -> None:
+    """A deployment whose GROUPSYNC_ENVIRONMENT is not set would be in the environment ''."""
+    said = refusal(tmp_path, environments={name: {"moodle": "https://x"}})
+    assert "use lower-case letters, digits and hyphens" in said
+
+
 @pytest.mark.parametrize(
     ("columns", "delivery"),
     [

@@ -81,6 +81,13 @@ def test_p9_what_goes_steps_out_of_its_name_under_its_own_delivery() -> None:
     assert (rename.rule, rename.step, rename.waits_for) == ("P6", 2, "OLD")
 
 
+def test_p11_a_create_says_whose_name_it_waits_for() -> None:
+    """And one that takes a free name waits for nobody."""
+    old = held(6, "OLD", "Lab")
+    found = compare([want("G1", "Lab"), want("G2", "Pub")], [old], [ours(old)], policy=ORDINARY)
+    assert {c.thing.key: c.waits_for for c in found.changes if c.before is None} == {"G1": "OLD", "G2": None}
+
+
 def short_of(change: Change) -> int:
     return 2 if change.after is None else {"P9": 0, "P6": 1}[change.rule]
 

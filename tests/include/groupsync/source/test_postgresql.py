@@ -1,6 +1,7 @@
 """A PostgreSQL source: read-only, one snapshot, its own identity (rules O3, I1)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -76,8 +77,46 @@ def test_i1_it_says_its_name_and_its_system(tmp_path: Path, source: DatabaseConn
         said = database.identity()
         assert database.stamped_environment() is None
         assert database.read("t", sa.text("SELECT 1"), {}).num_rows == 1
-    assert said.startswith(f"postgresql {name} system ")
-    assert said.rsplit(" ", 1)[1].isdecimal()
+    answered, _, address = said.partition(" at ")
+    assert answered.startswith(f"postgresql {name} system ")
+    assert answered.rsplit(" ", 1)[1].isdecimal()
+    assert address == sa.make_url(source.url).query["host"]
+
+
+def test_i1_without_the_right_to_the_system_identifier_it_says_that_it_is_missing(
+    tmp_path: Path, postgresql_url: str, writer: sa.Connection
+) -> None:
+    """Some hosts keep it from ordinary accounts: the weaker answer is never the same as the full one."""
+    name = writer.exec_driver_sql("SELECT current_database()").scalar_one()
+    full = DatabaseConnection("cmis", postgresql_url)
+    reader = DatabaseConnection("cmis", postgresql_url.replace("test@", "reader@"))
+    writer.exec_driver_sql("DROP ROLE IF EXISTS reader")
+    writer.exec_driver_sql("CREATE ROLE reader LOGIN")
+    writer.exec_driver_sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    try:
+        with snapshot(reader, tmp_path) as database, snapshot(full, tmp_path) as owners:
+            said = database.identity()
+            assert said.startswith(f"postgresql {name} oid ")
+            assert " without system identifier at " in said
+            assert said != owners.identity()
+            assert database.read("t", sa.text("SELECT 1"), {}).num_rows == 1, "the snapshot goes on"
+    finally:
+        writer.exec_driver_sql("DROP ROLE reader")
+
+
+def test_i1_its_address_is_part_of_what_it_says_and_the_account_is_not(
+    tmp_path: Path, source: DatabaseConnection
+) -> None:
+    """A clone of a server keeps its names and its system identifier, and lives elsewhere (rule W3: no password)."""
+    url = sa.make_url(source.url)
+    host = url.query["host"]
+    moved = url.set(query={}, host="db.example.ac.uk", port=5432, password="secret").render_as_string(False)
+    with snapshot(source, tmp_path) as database:
+        here = database.identity()
+        elsewhere = replace(database, connection=DatabaseConnection("cmis", moved)).identity()
+    assert here.endswith(f" at {host}")
+    assert elsewhere.endswith(" at db.example.ac.uk:5432")
+    assert "secret" not in elsewhere
 
 
 def test_a_table_is_read_for_the_runs_term(tmp_path: Path, source: DatabaseConnection) -> None:

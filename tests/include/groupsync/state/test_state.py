@@ -20,7 +20,7 @@ from include.groupsync.model.ledger import LEDGER, may_delete, with_term, withou
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger, runs, term_states
-from include.groupsync.state.database import initialise, open_state, read_stamp
+from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
 from include.groupsync.state.journal import RunJournal, count_deletes
 from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
@@ -82,6 +82,57 @@ def test_i1_a_ledger_is_never_taken_over_by_another_environment(url: str, tmp_pa
     engine.dispose()
     assert stamp is not None
     assert stamp.environment == "uat"
+
+
+@pytest.fixture
+def copied(postgresql_url: str) -> Iterator[str]:
+    """The address of a copy of the state database, in the same server."""
+    initialise(postgresql_url, "uat")
+    url = sa.make_url(postgresql_url)
+    name = f"{url.database}_copy"
+    engine = sa.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as link:
+        link.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    yield url.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as link:
+        link.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_copied_ledger_is_no_second_ledger(copied: str, postgresql_url: str) -> None:
+    """One deployment id must not be at work in two places; the original goes on."""
+    with pytest.raises(SettingsError, match=r"was made in postgresql test_\w+ system \d+ and is in .*_copy.*: a copy"):
+        initialise(copied, "uat")
+    assert initialise(postgresql_url, "uat")
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_ledger_that_has_moved_is_another_deployment_from_then_on(copied: str, postgresql_url: str) -> None:
+    """What was left behind no longer has the id that the site is armed for."""
+    old = initialise(postgresql_url, "uat")
+    with pytest.raises(SettingsError, match=f"not that of deployment wrong, but of {old}"):
+        initialise(copied, "uat", moved="wrong")
+    new = initialise(copied, "uat", moved=old)
+    assert new != old
+    assert initialise(copied, "uat") == new
+    assert initialise(postgresql_url, "uat") == old
+
+
+@pytest.mark.needs("postgresql")
+def test_i1_a_ledger_of_a_version_that_noted_no_place_notes_it_when_it_is_migrated(postgresql_url: str) -> None:
+    """And keeps its id."""
+    first = initialise(postgresql_url, "uat")
+    engine = sa.create_engine(postgresql_url)
+    with engine.begin() as link:
+        link.exec_driver_sql("UPDATE stamp SET place = NULL")
+    assert initialise(postgresql_url, "uat") == first
+    with engine.connect() as link:
+        stamp = read_stamp(link)
+        assert stamp is not None
+        assert stamp.place == place_of(link)
+        assert stamp.place is not None
+    engine.dispose()
 
 
 @pytest.mark.parametrize("environment", ["", "UAT", "two words", "1st", "a" * 51, "uat\n"])

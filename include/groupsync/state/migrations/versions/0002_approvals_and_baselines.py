@@ -1,4 +1,4 @@
-"""What a person approved, what later runs compare themselves with, and the states of terms."""
+"""What a person approved, what later runs compare themselves with, states of terms, where the ledger was made."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    op.add_column("stamp", sa.Column("place", sa.String(length=255), nullable=True))
     for column in (
         sa.Column("accepted", sa.Boolean(), nullable=True),
         sa.Column("measures", sa.JSON(), nullable=True),
@@ -26,11 +27,14 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("open_for", sa.String(length=50), nullable=True),
         sa.Column("who", sa.String(length=255), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("courses", sa.JSON(), nullable=True),
+        sa.Column("remark", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("approval"),
+        sa.UniqueConstraint("open_for"),
         sa.UniqueConstraint("release_run_id"),
     )
     op.create_index(op.f("ix_approval_term"), "approval", ["term"], unique=False)
