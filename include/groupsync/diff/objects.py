@@ -149,7 +149,7 @@ class _Comparison:
 
     def _rekeys(self, leaving: dict[int, Held], new: list[Wanted]) -> list[_Target]:
         """One proposed change for a delete and a create that look like one thing; both lists lose theirs."""
-        if not self.policy.rekey or not leaving or not new:
+        if not self.policy.rekey:
             return []
         gone = [Gone(held.moodle_id, held.plan_key, held.name) for held in leaving.values()]
         rows = [New(row.key, row.name, self.names[row.key]) for row in new]

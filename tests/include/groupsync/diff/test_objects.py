@@ -132,6 +132,13 @@ def test_p10_a_likely_rekey_is_one_change_with_its_evidence() -> None:
     assert change.after.description == "", "blanked, where the column is configured"
 
 
+def test_p10_the_name_that_the_new_one_would_have_counts_too() -> None:
+    """Suffix and all: there is nothing to rename."""
+    old, other = held(7, "OLD", "Lab (NEW)"), held(8, "G2", "Lab (G2)")
+    found = compare([want("NEW", "Lab"), want("G2", "Lab")], [old, other], [ours(old), ours(other)])
+    assert short(found) == ["~ OLD>NEW"]
+
+
 def test_p10_each_rekey_takes_its_own_pair_out_of_the_deletes_and_creates() -> None:
     """What is left of them is an ordinary delete and an ordinary create."""
     a, b, c = held(7, "A", "Lab"), held(8, "B", "Hall"), held(9, "C", "Gone")
