@@ -23,7 +23,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PHONE, DESKTOP = (390, 844), (1440, 900)
+PHONE, PHONE_SIDEWAYS, DESKTOP = (390, 844), (844, 390), (1440, 900)
 SECONDS = 180.0
 
 
@@ -38,7 +38,7 @@ class Browser:
     def resize(self, size: tuple[int, int]) -> None:
         """A phone has a phone's pixels and touches."""
         width, height = size
-        mobile = size == PHONE
+        mobile = size != DESKTOP
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if mobile else 1, "mobile": mobile}
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
 

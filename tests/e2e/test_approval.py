@@ -91,7 +91,7 @@ def test_a7_nothing_goes_without_an_answer(holding: World, held: Outcome) -> Non
     assert release.state == "held"
     assert isinstance(release.errors["circuit_breaker"], NotReleased)
     assert (release.writes, groups(holding)) == (0, BEFORE)
-    assert release.error.startswith("OPEN: ")
+    assert release.error.startswith("UNANSWERED: ")
 
 
 def test_a7_a_release_run_that_nobody_asked_for_releases_nothing(holding: World, held: Outcome) -> None:

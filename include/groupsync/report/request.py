@@ -15,7 +15,6 @@ from include.groupsync.model.snapshot import How, Snapshot
 
 _WORST = 10
 _PLURALS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
-_VERBS = {Action.DELETE: "delete", Action.UPDATE: "change", Action.CREATE: "create"}
 
 
 @dataclass(frozen=True)
@@ -86,22 +85,21 @@ def summary(approval: Approval, held: Plan, losses: Losses, plan_at: str) -> str
 
 def _what(held: Plan) -> str:
     counts = held.counts
-    parts = []
-    for action in (Action.DELETE, Action.UPDATE, Action.CREATE):
-        things = [
-            f"{counts[str(kind)][str(action)]:,} {_PLURALS[kind] if counts[str(kind)][str(action)] != 1 else kind}"
-            for kind in (Kind.GROUP, Kind.GROUPING, Kind.MEMBERSHIP, Kind.LINK)
-            if counts[str(kind)][str(action)] and not (action is Action.UPDATE and kind in (Kind.MEMBERSHIP, Kind.LINK))
-        ]
-        if things:
-            parts.append(f"{_VERBS[action]} {_list(things)}")
-    claims = [
-        f"{counts[str(kind)][str(Action.UPDATE)]:,} {_PLURALS[kind]}"
-        for kind in (Kind.MEMBERSHIP, Kind.LINK)
-        if counts[str(kind)][str(Action.UPDATE)]
+    every = (Kind.GROUP, Kind.GROUPING, Kind.MEMBERSHIP, Kind.LINK)
+    # An update of a pair is a claim: it stays as it is in Moodle, and becomes ours to remove (rule O2).
+    parts = [
+        ("delete", Action.DELETE, every),
+        ("change", Action.UPDATE, every[:2]),
+        ("create", Action.CREATE, every),
+        ("reclaim", Action.UPDATE, every[2:]),
     ]
-    # An update of one of these is a claim: it stays as it is in Moodle, and becomes ours to remove (rule O2).
-    return "; ".join([*parts, *([f"reclaim {_list(claims)}"] if claims else [])])
+    told = []
+    for verb, action, kinds in parts:
+        found = [(kind, counts[str(kind)][str(action)]) for kind in kinds]
+        things = [f"{n:,} {kind if n == 1 else _PLURALS[kind]}" for kind, n in found if n]
+        if things:
+            told.append(f"{verb} {_list(things)}")
+    return "; ".join(told)
 
 
 def _who(losses: Losses) -> str:

@@ -104,8 +104,10 @@ def _not_released(deployment: Deployment, run: Run) -> tuple[GroupsyncError, str
     approval = approval_of(deployment, run)
     if approval.state in (Answered.APPROVED, Answered.APPLIED):
         return None
-    told = f"{approval.state.upper()}: the request is {approval.told}. Nothing was applied."
-    return NotReleased(told), "held"
+    told = f"{approval.state.upper()}: the request is {approval.told}."
+    if approval.state is Answered.OPEN:
+        told = "UNANSWERED: the task approve ended without an answer on record; clear it to be asked again."
+    return NotReleased(f"{told} Nothing was applied."), "held"
 
 
 def _failed_step(folder: RunFolder) -> tuple[GroupsyncError, str] | None:
