@@ -579,6 +579,10 @@ class Source:
         fit = " AND ".join(f"{name} IS ?" for name in where) or "1"
         assert self.execute(f"DELETE FROM {table} WHERE {fit}", *where.values()), f"no row of {table} fits {where}"
 
+    def count(self, table: str) -> int:
+        """How many rows the table has."""
+        return int(_read(self.path, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"])
+
     def execute(self, sql: str, *values: Any) -> int:
         """Any statement; how many rows it changed."""
         with _edit(self.path) as link:

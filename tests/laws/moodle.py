@@ -30,7 +30,8 @@ class MoodleState:
 
     courses: dict[int, str] = field(default_factory=dict)
     users: dict[int, str] = field(default_factory=dict)
-    enrolled: set[Pair] = field(default_factory=set)  # course and user
+    enrolled: set[Pair] = field(default_factory=set)  # course and user, suspended or not
+    suspended: set[Pair] = field(default_factory=set)  # those of them whose enrolment is suspended
     groupings: dict[int, Object] = field(default_factory=dict)
     groups: dict[int, Object] = field(default_factory=dict)
     links: set[Pair] = field(default_factory=set)  # grouping and group
@@ -87,7 +88,7 @@ class MemoryMoodle:
         holds = tuple(sorted(other for own, other in inside if own == at))
         return Now(one.course_id, keys.key(one.idnumber), one.name, one.description, 1, holds)
 
-    def uses_in(self, course_id: int) -> list[Use]:
+    def uses_in(self, course_id: int, asked: Any) -> list[Use]:
         """No activity uses anything here."""
         return []
 

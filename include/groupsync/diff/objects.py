@@ -81,7 +81,9 @@ class _Comparison:
 
     def run(self) -> CourseDiff:
         wanted = {row.key: row.name for row in self.course.wanted}
-        self.names, refused = final_names(wanted, self.policy.on_name_collision, self.limit)
+        # A row that fits two objects is quarantined, and collides with nobody (rules K3, P8).
+        plain = {key: name for key, name in wanted.items() if len(self.by_key.get(key, ())) <= 1}
+        self.names, refused = final_names(plain, self.policy.on_name_collision, self.limit)
         targets: list[_Target] = []
         new: list[Wanted] = []
         for row in sorted(self.course.wanted, key=lambda row: row.key):
