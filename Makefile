@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast rules mutants check lock venv parts
+.PHONY: help demo stop clean test test-fast rules laws-long mutants incident check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -38,8 +38,14 @@ test-fast: $(READY)  ## the tests that need no Airflow, no browser and no whole 
 rules: $(READY)  ## show that the tests of every rule notice when it is broken (long)
 	$(BIN)/python -m tests.broken
 
+laws-long: $(READY)  ## show 10,000 generated universities to all the laws (hours; LAWS_EXAMPLES=500: fewer)
+	nice $(BIN)/python -m tests.laws --universities $(or $(LAWS_EXAMPLES),10000) $(LAWS_ARGS)
+
 mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours; MUTANTS=diff or breaker; KEEP=1: kills stand)
 	nice -n 19 $(BIN)/python -m tests.mutants $(MUTANTS) $(if $(filter-out 0,$(KEEP)),--keep)
+
+incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
+	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .

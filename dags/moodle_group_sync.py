@@ -16,14 +16,16 @@ plan, applies what it releases, reads it back, and reports.
 | `apply` | writes what is released, journaled | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
-| `outcome` | red if anything failed or is held: `HELD: N deletes in M courses` | its message |
+| `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |
+| `outcome` | red if anything failed or is held: `HELD: N deletes in M courses, approve at LINK` | its message |
 
-Nothing is written before `apply`, and a run that is held has applied everything else.
+Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, chain, dag, task
+from release_requests import request_release
 from sync_steps import run_step
 
 
@@ -68,8 +70,9 @@ def moodle_group_sync() -> None:
         step("circuit_breaker"),
         step("apply", pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)),  # a killed one goes on
         step("verify"),
-        # These two run whatever happened; outcome reads what each step left, so that no failure hides.
+        # These run whatever happened; they read what each step left, so that no failure hides.
         step("report", trigger_rule="all_done"),
+        task(task_id="request_release", trigger_rule="all_done")(request_release)(),
         step("outcome", trigger_rule="all_done"),
     )
 

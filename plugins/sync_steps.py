@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
     from include.groupsync.steps import Deployment, Run
 
+RELEASE_DAG = "moodle_group_release"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -84,6 +85,8 @@ def deployment_of_airflow() -> Deployment:
     GROUPSYNC_SETTINGS, GROUPSYNC_CALENDAR and GROUPSYNC_RUNS say where the settings, the calendar and the
     runs' folders are, if not in the project.
     """
+    from release_requests import counter_of_airflow
+
     from include.groupsync.settings import load_calendar, load_settings
     from include.groupsync.steps import Deployment
 
@@ -99,6 +102,7 @@ def deployment_of_airflow() -> Deployment:
         project_root=PROJECT,
         runs_root=_path("GROUPSYNC_RUNS", PROJECT / ".runs"),
         now=lambda: datetime.now(UTC),
+        counter=counter_of_airflow(),
     )
 
 
@@ -119,7 +123,9 @@ def run_of(context: Any, deployment: Deployment) -> Run:
     reclaim, reason = bool(context["params"].get("reclaim")), (context["params"].get("reason") or "").strip()
     if reclaim and not reason:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
-    return Run(run_name(context["dag_run"].dag_id, context["dag_run"].run_id), term, reclaim=reclaim, reason=reason)
+    dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
+    release = run_id if dag_id == RELEASE_DAG else None
+    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

@@ -35,21 +35,23 @@ import pandas as pd
 import requests
 import yaml
 
-from include.groupsync.errors import GroupsyncError
+from include.groupsync.errors import GroupsyncError, NotReleased
+from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.frames import rows
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.run_path import run_name
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import TermLimits, load_settings
 from include.groupsync.state.database import initialise
-from include.groupsync.steps import STEPS, Deployment, Run, arm, step
-from include.groupsync.steps.act import apply_part
+from include.groupsync.steps import RELEASE_STEPS, STEPS, Deployment, Run, arm, step
+from include.groupsync.steps.approve import Request, answered, question
 from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
 from include.groupsync.steps.arm import Arming
-from include.groupsync.steps.decide import load_split
+from include.groupsync.steps.run import Counter
 from sandbox import moodle as standin
 from sandbox.moodle.coursework import add_activities, set_sections
 from sandbox.moodle.database import Database, connect
@@ -122,7 +124,7 @@ CONTROL_COURSE = {
     "visible": 0,
 }
 MARKER = "groupsync-marker"
-ALWAYS = ("report", "outcome")  # the tasks that run whatever happened before
+ALWAYS = ("report", "request_release", "outcome")  # the tasks that run whatever happened before
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,11 @@ class Outcome:
     @property
     def report(self) -> dict[str, Any]:
         return self.folder.json("report") if self.folder.has("report.json") else {}
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the run asked a person, or joined: release_run_id, digest, answer_at, joined."""
+        return self.folder.json("request") if self.folder.has("request.json") else {}
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -245,6 +252,7 @@ class World:
         self.calendar = CALENDAR
         self.now = IN_TERM1
         self._began = monotonic()
+        self.ended_releases: set[str] = set()  # release runs that Airflow has ended without an answer
         self._runs = 0
         self._stack = ExitStack()
         self._moodle_options = moodle_options
@@ -345,6 +353,11 @@ class World:
             assert site.execute(sql, values).rowcount, f"nothing was changed by {sql}"
         self.site.purge_caches()
 
+    def break_deletes(self) -> None:
+        """From now on the site says that it has deleted groups, and keeps them."""
+        with _edit(self.folder / "moodle.db") as site:
+            site.execute("CREATE TRIGGER keep BEFORE DELETE ON mdl_groups BEGIN SELECT RAISE(IGNORE); END")
+
     def edit_state(self, sql: str, *values: Any) -> None:
         """Change the state database by SQL."""
         with _edit(self.folder / "state.db") as state:
@@ -373,6 +386,11 @@ class World:
             runs_root=self.folder / "runs",
             # The day is the test's; within it the clock goes on, so that durations are real.
             now=lambda: self.now + timedelta(seconds=monotonic() - self._began),
+            counter=Counter(
+                answer_at=lambda release_run_id: f"https://airflow.example.org/answer/{release_run_id}",
+                plan_at=lambda run_id: f"https://airflow.example.org/plan/{run_id}",
+                still_waits=lambda release_run_id: release_run_id not in self.ended_releases,
+            ),
         )
 
     # --- runs
@@ -397,12 +415,45 @@ class World:
         run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim)
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
+        return self._run(run, wanted, before or {})
+
+    def question(self, run: Outcome) -> Request | None:
+        """What the release run shows to a person."""
+        return question(self.deployment(), self._release_of(run))
+
+    def answer(
+        self, run: Outcome, option: str = APPROVE_ALL, *, who: str = "dana", at: datetime | None = None, **given: Any
+    ) -> Approval:
+        """Answer what that run has asked, with its digest and a reason unless ``given`` says otherwise."""
+        given = {"digest": run.request["digest"], "reason": "seen and agreed", **given}
+        deployment = self.deployment()
+        return answered(deployment, self._release_of(run), Answer(option, given, who, at or deployment.now()))
+
+    def release(self, run: Outcome, *, before: Mapping[str, Callable[[], Any]] | None = None) -> Outcome:
+        """The steps of the release run after its answer."""
+        return self._run(self._release_of(run), RELEASE_STEPS, before or {})
+
+    def approvals(self) -> list[dict[str, Any]]:
+        """Every request there was, in order."""
+        return self._state("SELECT * FROM approval ORDER BY approval")
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """What the state database has of each run."""
+        return {row["run_id"]: row for row in self._state("SELECT * FROM run")}
+
+    def _release_of(self, run: Outcome) -> Run:
+        release_run_id = run.request["release_run_id"]
+        run_id = run_name("moodle_group_release", release_run_id)
+        kept = {name: run.request[name] for name in ("reclaim", "reason")}
+        return Run(run_id, run.request["term"], release_run_id, **kept)
+
+    def _run(self, run: Run, wanted: Sequence[str], before: Mapping[str, Callable[[], Any]]) -> Outcome:
         errors: dict[str, Exception] = {}
         seen = len(self._log.calls)
         for name in wanted:
             if errors and name not in ALWAYS:
                 continue
-            if before and name in before:
+            if name in before:
                 before[name]()
             try:
                 step(name)(self.deployment(), run)
@@ -410,18 +461,11 @@ class World:
                 errors[name] = error
         return Outcome(
             run_id=run.run_id,
-            state=_state(errors) if until is None or until == names[-1] else "unfinished",
+            state=_state(errors) if wanted[-1] == "outcome" else "unfinished",
             errors=errors,
             calls=[call for call in self._log.calls[seen:] if not call.by_hand],
             folder=RunFolder.of(self.folder / "runs", run.term_key, run.run_id),
         )
-
-    def release(self, run: Outcome, term: str = TERM1) -> list[ServerCall]:
-        """Apply what the run held, as if a person had agreed to all of it; the calls that it took."""
-        seen = len(self._log.calls)
-        deployment, folder = self.deployment(), run.folder
-        apply_part(deployment, Run(run.run_id, term), folder, load_split(folder).held)
-        return [call for call in self._log.calls[seen:] if not call.by_hand]
 
     def arming(self, url: str | None = None, environment: str | None = None, old_deployment_id: str = "") -> Outcome:
         """Both steps of the arming, with what the operator types: by default this site and this environment."""
@@ -470,6 +514,8 @@ def _state(errors: Mapping[str, Exception]) -> str:
     if not errors:
         return "applied"
     word = str(errors["outcome"]).partition(":")[0].lower() if "outcome" in errors else ""
+    if isinstance(errors.get("outcome"), NotReleased):
+        return "held"
     return word if word in ("held", "blocked") else "failed"
 
 
@@ -515,6 +561,14 @@ class Source:
         marks = ", ".join("?" * len(row))
         self.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())
 
+    def insert_many(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Whole rows, with a value for every column of the table."""
+        marks = ", ".join("?" * len(rows[0]))
+        with _edit(self.path) as link:
+            link.execute("BEGIN")
+            link.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+            link.execute("COMMIT")
+
     def update(self, table: str, where: Mapping[str, Any], **fields: Any) -> None:
         """Change the rows that fit; a test that changes none is wrong."""
         changed = ", ".join(f"{name} = ?" for name in fields)
@@ -526,6 +580,10 @@ class Source:
         """Remove the rows that fit, all of them without a condition; a test that removes none is wrong."""
         fit = " AND ".join(f"{name} IS ?" for name in where) or "1"
         assert self.execute(f"DELETE FROM {table} WHERE {fit}", *where.values()), f"no row of {table} fits {where}"
+
+    def count(self, table: str) -> int:
+        """How many rows the table has."""
+        return int(_read(self.path, f"SELECT COUNT(*) AS n FROM {table}")[0]["n"])
 
     def execute(self, sql: str, *values: Any) -> int:
         """Any statement; how many rows it changed."""

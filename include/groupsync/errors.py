@@ -14,6 +14,7 @@ GroupsyncError
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
 └── HeldError               deletes wait for a person
+    └── NotReleased         what a person was asked about is not applied (rule B5)
 """
 
 
@@ -86,3 +87,7 @@ class StoppedError(GroupsyncError):
 
 class HeldError(GroupsyncError):
     """Deletes are held for a person to decide; everything else was applied."""
+
+
+class NotReleased(HeldError):
+    """A held plan stays unapplied: rejected, refused, expired, superseded, or no longer what was approved."""

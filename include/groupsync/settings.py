@@ -1,7 +1,7 @@
 """The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
 
 import re
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -266,6 +266,24 @@ class BreakerLimits(TermLimits):
         }
 
 
+class ApprovalSettings(_Strict):
+    """What is asked of a person, and how what they approve is applied (rules B4, B5)."""
+
+    expires_hours: float = Field(20, gt=0, le=24 * 14)
+    # How often an open request looks whether it has expired or been superseded.
+    look_every_minutes: float = Field(5, gt=0)
+    canary_over: int | None = Field(50, ge=0)
+    canary_size: int = Field(10, ge=1)
+
+    @property
+    def waits(self) -> timedelta:
+        return timedelta(hours=self.expires_hours)
+
+    @property
+    def look_every(self) -> timedelta:
+        return timedelta(minutes=self.look_every_minutes)
+
+
 class Settings(_Strict):
     """Everything that a university decides; ``docs/settings.md`` explains each and its name in the design."""
 
@@ -288,6 +306,7 @@ class Settings(_Strict):
     # By connection: a statement in include/sql that answers one value, a time or a growing number.
     freshness: dict[str, str] = Field(default_factory=dict)
     breaker: BreakerLimits = BreakerLimits()
+    approval: ApprovalSettings = ApprovalSettings()
 
     @model_validator(mode="before")
     @classmethod

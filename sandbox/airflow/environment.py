@@ -31,6 +31,7 @@ def airflow_environment(project: Path, home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",  # does not follow the port by itself
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(airflow_home / "passwords.json")),
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # by default a machine that is busy for 5 s fails tasks
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home / 'airflow.db'}",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",  # a second of waiting less between tasks
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",

@@ -20,7 +20,7 @@ class Variant:
 
 
 # How many rules each section has; tests/broken/test_broken.py checks that none is forgotten.
-SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6}
+SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6, "I": 3}
 BREAKER = ("B1", "B2", "B3", "B5")
 RULES = (*(f"{section}{at}" for section, count in SECTIONS.items() for at in range(1, count + 1)), *BREAKER)
 
@@ -379,5 +379,26 @@ VARIANTS = (
         'accepted = outcome == "applied"',
         'accepted = outcome in ("applied", "held")',
         "A held run is a baseline for those after it.",
+    ),
+    Variant(
+        "I1",
+        "model/identity.py",
+        'Side("ledger", of_ledger, environment)',
+        'Side("ledger", environment, environment)',
+        "The ledger of another environment agrees.",
+    ),
+    Variant(
+        "I2",
+        "steps/arm.py",
+        "control.marker == own or control.marker.deployment_id == run.old_deployment_id",
+        "control.marker == own or run.old_deployment_id",
+        "Whatever is typed as the old deployment's id takes its site over.",
+    ),
+    Variant(
+        "I3",
+        "steps/act.py",
+        "    require_identity(deployment, client)\n",
+        "",
+        "Nobody asks again who the others are before the first write.",
     ),
 )

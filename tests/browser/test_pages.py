@@ -7,20 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import QUIET
 from tests.world import NO_BREAKER, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
-
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def opened(page: Path, profile: Path) -> str:

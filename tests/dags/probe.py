@@ -19,8 +19,11 @@ initdb()
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager  # noqa: E402
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db  # noqa: E402
+from airflow.models.dagrun import DagRun  # noqa: E402
 from airflow.models.pool import Pool  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
+from airflow.utils.session import create_session  # noqa: E402
+from sqlalchemy import select  # noqa: E402
 
 
 def seen(bag: DagBag) -> dict[str, Any]:
@@ -70,7 +73,14 @@ def run(bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str]
     os.environ.update(environment)
     done = bag.dags[dag].test(run_conf=conf)
     tasks = {task.task_id: str(task.state) for task in done.get_task_instances()}
-    return {"run_id": done.run_id, "state": str(done.state), "tasks": tasks}
+    return {"run_id": done.run_id, "state": str(done.state), "tasks": tasks, "waiting": waiting(done.dag_id)}
+
+
+def waiting(dag_id: str) -> dict[str, Any]:
+    """The runs of other DAGs that were started meanwhile, with what they were given."""
+    with create_session() as session:
+        others = session.scalars(select(DagRun).where(DagRun.dag_id != dag_id))
+        return {f"{other.dag_id} {other.run_id}": other.conf for other in others}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.groupsync.steps import STEPS
+from include.groupsync.steps import RELEASE_STEPS, STEPS
 from sandbox.airflow.environment import airflow_environment
 from sandbox.airflow.server import free_port
 from tests.conftest import ROOT
@@ -19,7 +19,7 @@ from tests.world import MOODLE, SOURCE, STATE, TERM1, World
 
 pytestmark = pytest.mark.slow
 
-SYNC, ARM = "moodle_group_sync", "moodle_group_arm"
+SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Probe:
 
     process: "subprocess.Popen[str]"
     log: Path
+    port: int
 
     def ask(self, **question: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
@@ -40,8 +41,12 @@ class Probe:
         return found
 
     @property
+    def words(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    @property
     def last_words(self) -> str:
-        return self.log.read_text(encoding="utf-8")[-1500:]
+        return self.words[-1500:]
 
     def run(self, world: World, **environment: str) -> dict[str, Any]:
         """One run of the sync in that world."""
@@ -68,7 +73,8 @@ def connections(world: World) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     home = tmp_path_factory.mktemp("airflow")
-    environment = airflow_environment(ROOT, home, free_port(0))
+    port = free_port(0)
+    environment = airflow_environment(ROOT, home, port)
     # A task imports the plugins' modules by name, as it does where Airflow has loaded its plugins folder.
     environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'plugins'}"
     log = home / "probe.log"
@@ -78,7 +84,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
             command, env=environment, cwd=ROOT, text=True, stderr=errors, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
     try:
-        yield Probe(process, log)
+        yield Probe(process, log, port)
     finally:
         process.kill()
         process.communicate()
@@ -131,10 +137,22 @@ def test_the_sync_has_one_task_for_each_step_one_after_the_other(seen: dict[str,
     }
 
 
-def test_only_report_and_outcome_run_whatever_happened(seen: dict[str, Any]) -> None:
-    tasks = seen["dags"][SYNC]["tasks"]
+def test_the_release_asks_first_and_then_has_the_same_steps(seen: dict[str, Any]) -> None:
+    """Nothing of the plan is left out after an approval, and nobody is asked twice."""
+    tasks, steps = seen["dags"][RELEASE]["tasks"], ["approve", *RELEASE_STEPS]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        name: [before] if before else [] for name, before in zip(steps, [None, *steps], strict=False)
+    }
+    assert tasks["apply"]["pool"] == "moodle_writes"
+
+
+@pytest.mark.parametrize(
+    ("dag", "last"), [(SYNC, {"report", "request_release", "outcome"}), (RELEASE, {"report", "outcome"})]
+)
+def test_only_the_last_tasks_run_whatever_happened(seen: dict[str, Any], dag: str, last: set[str]) -> None:
+    tasks = seen["dags"][dag]["tasks"]
     always = {name for name, task in tasks.items() if task["trigger_rule"] == "all_done"}
-    assert always == {"report", "outcome"}
+    assert always == last
     assert {task["trigger_rule"] for name, task in tasks.items() if name not in always} == {"all_success"}
 
 
@@ -176,13 +194,39 @@ def test_settings_that_are_wrong_make_the_run_red(probe: Probe, world: World) ->
 
 
 def test_held_deletes_make_the_run_red_after_everything_else_was_applied(probe: Probe, world: World) -> None:
+    """What is blocked is no question to a person: nothing is started."""
     assert probe.run(world)["state"] == "success"
     world.source.delete("remote_memberships")
     run = probe.run(world)
     assert run["state"] == "failed"
     assert run["tasks"] == {**dict.fromkeys(STEPS, "success"), "outcome": "failed"}
+    assert run["waiting"] == {}
     assert "HELD: 1 deletes in 1 courses" in probe.log.read_text(encoding="utf-8")
     assert world.moodle.members("C1") == {"G1": {"ann"}}
+
+
+def test_b4_a_run_that_holds_starts_a_run_that_asks_and_a_later_one_joins_it(probe: Probe, world: World) -> None:
+    """One release run for both; the second has nothing to start, and says where the first asks."""
+    assert probe.run(world)["state"] == "success"
+    world.configure(breaker={"run_removals": {"count": 0}})
+    world.source.drop_member("C1", "G1", "ann")
+    world.source.members("C1", "G1", "nobody")
+    first = probe.run(world)
+    assert first["tasks"] == {**dict.fromkeys(STEPS, "success"), "outcome": "failed"}
+    [(started, conf)] = first["waiting"].items()
+    [asked] = world.approvals()
+    assert started == f"{RELEASE} {asked['release_run_id']}"
+    assert conf == {
+        "term": TERM1, "run": first["run_id"], "digest": asked["digest"], "reclaim": False, "reason": "",
+    }  # fmt: skip
+    address = f"/dags/{RELEASE}/runs/{asked['release_run_id']}/tasks/approve/required_actions"
+    assert f"HELD: 1 deletes in 1 courses, approve at http://127.0.0.1:{probe.port}{address}" in probe.words
+    second = probe.run(world)
+    assert second["tasks"] == {
+        **dict.fromkeys(STEPS, "success"), "request_release": "skipped", "outcome": "failed",
+    }  # fmt: skip
+    assert second["waiting"] == first["waiting"]
+    assert f"Run {first['run_id']} has asked already" in probe.words
 
 
 def test_o2_reclaim_needs_a_reason(probe: Probe, world: World) -> None:

@@ -44,7 +44,7 @@ def test_run_deletes_holds_all_deletes_and_lets_the_rest_through(synced: World) 
     synced.source.members("C1", "G1", "dan")
     synced.source.grouping("C2", "S2", name="Lectures")
     run = synced.sync()
-    assert run.error.startswith("HELD: 3 deletes in 2 courses.")
+    assert run.error.startswith("HELD: 3 deletes in 2 courses, approve at https")
     assert set(run.held) == {
         ("group", "delete", "C1", "G2"),
         ("group", "delete", "C2", "G1"),
@@ -83,7 +83,7 @@ def test_run_removals_holds_memberships_and_links_and_lets_deletes_through(synce
     synced.source.drop_member("C1", "G1", "bob")
     synced.source.drop_group("C1", "G2")
     run = synced.sync()
-    assert run.error.startswith("HELD: 2 deletes in 1 courses.")
+    assert run.error.startswith("HELD: 2 deletes in 1 courses, approve at https")
     assert {change[0] for change in run.held} == {"membership"}
     assert run.results == {("group", "delete", "C1", "G2"): "done"}
     assert synced.moodle.members("C1") == {"G1": {"ann", "bob"}}
@@ -95,7 +95,7 @@ def test_course_emptied_holds_the_deletes_of_that_course_alone(synced: World) ->
     synced.source.drop_group("C2", "G1")
     synced.source.drop_group("C1", "G2")
     run = synced.sync()
-    assert run.error.startswith("HELD: 1 deletes in 1 courses.")
+    assert run.error.startswith("HELD: 1 deletes in 1 courses, approve at https")
     assert run.held == [("group", "delete", "C2", "G1")]
     assert synced.moodle.groups("C2").keys() == {"G1"}
     assert synced.moodle.groups("C1").keys() == {"G1"}

@@ -40,7 +40,7 @@ from tests.laws.ledgerbook import LedgerBook
 from tests.laws.moodle import MemoryMoodle
 from tests.laws.overlap import overlaps
 from tests.laws.rowchecks import refusals
-from tests.laws.university import LATER_TERMS, OPEN_TERMS, TERM, Options, University
+from tests.laws.university import LATER_TERMS, TERM, Options, University
 
 TERM_OF_RUN = Term(TERM, pd.Timestamp(2026, 1, 1).date(), pd.Timestamp(2026, 6, 30).date(), "S", "Y", ("T1",))
 
@@ -65,19 +65,24 @@ def plan_of(university: University) -> Planned:
         name: clean(name, frame_of(as_read(university, name, dataset.columns.configured), REMOTE[name]), settings)
         for name, dataset in settings.datasets.items()
     }
-    snapshot = _read(university, scope_of_rows(cleaned, settings, TERM_OF_RUN), settings)
+    spoken_of = scope_of_rows(cleaned, settings, TERM_OF_RUN)
+    snapshot = _read(university, spoken_of, settings)
     scope, sifted = _judged(cleaned, settings, options)
     protected = _together([one.protected for one in sifted.values()], PROTECTED)
-    users = _users(university, cleaned, snapshot, scope_of_rows(cleaned, settings, TERM_OF_RUN))
+    users = _users(university, cleaned, snapshot, spoken_of)
     found = _compare(university, settings, snapshot, users, scope, sifted, protected)
     return replace(found, findings=[*(row for one in sifted.values() for row in rows(one.findings)), *found.findings])
 
 
 def as_read(university: University, name: str, configured: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A table's configured columns; a row may bring its number along, and keeps it wherever it stands."""
+    """A table's configured columns; a row may bring its number along, and keeps it wherever it stands.
+
+    Where a table has the term, its rows of other terms are not read (source/extract.py).
+    """
     return [
         {"source_row": at, **{column: value for column, value in row.items() if column in {"source_row", *configured}}}
         for at, row in enumerate(university.rows.get(name, []), start=1)
+        if "term" not in configured or row["term"] == TERM
     ]
 
 
@@ -163,12 +168,13 @@ def _compare(
     ledger = {name: frame_of(getattr(university.ledger, name).values(), LEDGER[name]) for name in LEDGER}
     policy = Policy(
         term=TERM,
-        open_terms=OPEN_TERMS,
+        open_terms=university.open_terms,
         later_terms=LATER_TERMS,
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,
         on_local_edit=settings.on_local_edit,
         rekey=settings.breaker.rekey is not None,
+        reclaim=university.reclaim,
     )
 
     def inputs(name: str) -> Inputs:
@@ -205,11 +211,14 @@ def _compare(
         of_members, field_name = inputs("memberships"), settings.localgroupfield
         unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
         others: frozenset[int] = frozenset()
+        idnumbers = {row["group_id"]: keys.key(row["idnumber"]) for row in rows(snapshot.groups)}
         if Kind.GROUP in settings.kinds:
-            others = taken_over(made.after[Kind.GROUP], ledger["objects"], sifted["groups"].usable)
+            others = taken_over(made.after[Kind.GROUP], ledger["objects"], sifted["groups"].usable, idnumbers)
         sides = MembershipSides(
             wanted=of_members.wanted[~of_members.wanted["course"].isin(list(unread["course"])).fillna(False)],
-            groups=groups_to_join(made.after[Kind.GROUP], field_name, Protection.of(protected, "groups"), others),
+            groups=groups_to_join(
+                made.after[Kind.GROUP], field_name, Protection.of(protected, "groups"), others, idnumbers
+            ),
             members=snapshot.members,
             participants=snapshot.participants,
             users=users,
@@ -217,7 +226,10 @@ def _compare(
             exceptions=frame_of(university.exceptions, EXCEPTIONS),
             by_group_id=field_name == "id",
         )
-        take(diff_memberships(sides, of_members.protection, of_members.scope, TERM, OPEN_TERMS), "memberships")
+        found = diff_memberships(
+            sides, of_members.protection, of_members.scope, TERM, policy.open_terms, reclaim=policy.reclaim
+        )
+        take(found, "memberships")
         read = set(snapshot.courses["course_id"]) - set(snapshot.unread["course_id"])
         there = set(snapshot.groups["group_id"])
         orphans = [row for row in university.ledger.memberships.values() if row["course_id"] in read]

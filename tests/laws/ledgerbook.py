@@ -7,7 +7,7 @@ from typing import Any
 
 from include.groupsync.model.change import Change
 from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
-from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import with_term
 from include.groupsync.model.things import Group, Grouping
 from tests.laws.university import TERM, Ledger, Row
@@ -70,7 +70,7 @@ class LedgerBook:
 
     def _pair(self, table: dict[Any, Row], own: Any, intent: Intent, fields: Row) -> None:
         table.pop(own, None)
-        if intent.change.action is Action.CREATE:
+        if intent.change.after is not None:
             common = {"course_id": intent.course_id, "module": intent.change.module, "terms": TERM}
             table[own] = common | fields
 
@@ -78,20 +78,26 @@ class LedgerBook:
         thing = intent.change.after or intent.change.thing
         assert isinstance(thing, Grouping | Group)
         own = (str(thing.kind), made_id or intent.grouping_id or intent.group_id)
-        before = self.ledger.objects.pop(own, None)
+        known = self.ledger.objects.pop(own, None)
         if intent.change.after is None:
             self._drop_inside(*own)
             return
+        before = intent.change.before
+        name, description = thing.name, thing.description
+        if known and isinstance(before, Grouping | Group):
+            # What this change left as it was is not applied by it: a hand's edit stays one (rule O4).
+            name = known["name"] if before.name == name else name
+            description = known["description"] if before.description == description else description
         self.ledger.objects[own] = {
             "kind": own[0],
             "moodle_id": own[1],
             "course_id": intent.course_id,
             "course": thing.course,
             "idnumber": thing.key,
-            "name": thing.name,
-            "description": thing.description,
+            "name": name,
+            "description": description,
             "module": intent.change.module,
-            "terms": with_term(before["terms"] if before and made_id is None else None, TERM),
+            "terms": with_term(known["terms"] if known and made_id is None else None, TERM),
         }
 
     def _drop_inside(self, kind: str, moodle_id: int) -> None:

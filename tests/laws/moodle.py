@@ -31,7 +31,8 @@ class MoodleState:
 
     courses: dict[int, str] = field(default_factory=dict)
     users: dict[int, str] = field(default_factory=dict)
-    enrolled: set[Pair] = field(default_factory=set)  # course and user
+    enrolled: set[Pair] = field(default_factory=set)  # course and user, suspended or not
+    suspended: set[Pair] = field(default_factory=set)  # those of them whose enrolment is suspended
     groupings: dict[int, Object] = field(default_factory=dict)
     groups: dict[int, Object] = field(default_factory=dict)
     links: set[Pair] = field(default_factory=set)  # grouping and group

@@ -7,7 +7,7 @@ from typing import Any
 from include.groupsync.model import keys
 from tests.laws.moodle import MoodleState, Object
 from tests.laws.rowchecks import refusals
-from tests.laws.university import LATER, OPEN_TERMS, TERM, Options, Row, University
+from tests.laws.university import LATER, TERM, Options, Row, University
 
 KEY = {
     "mappings": ("course", "module", "occurrence", "period"),
@@ -32,6 +32,10 @@ class Naive:
     state: MoodleState
     findings: set[tuple[str, str, int]] = field(default_factory=set)  # dataset, rule, row
     doubtful: set[int] = field(default_factory=set)
+    waiting: set[tuple[int, str | None, str]] = field(
+        default_factory=set
+    )  # halves of likely re-keys: course, key, name
+    claims: set[tuple[str, int, int]] = field(default_factory=set)  # with reclaim: links and memberships
 
 
 @dataclass
@@ -56,6 +60,8 @@ def read_rows(university: University, dataset: str) -> list[Row]:
     """Rule K3 and the defaults of rule G2, row by row."""
     options, found = university.options, []
     for at, raw in enumerate(university.rows[dataset], start=1):
+        if options.termed and dataset != "mappings" and raw["term"] != TERM:
+            continue  # another term's row
         row = {"source_row": at, **raw}
         for column in ("course", "idnumber", "module", "occurrence", "period", "status", "import_groups"):
             row[column] = keys.key(row.get(column))
@@ -177,10 +183,10 @@ class Scope:
         )
 
 
-def may_delete(terms: str | None) -> bool:
-    """Rule C5."""
+def may_delete(university: University, terms: str | None) -> bool:
+    """Rule C5: the run's own term lists it no more, and no other that is open."""
     claims = set((terms or "").split())
-    return TERM in claims and not (claims - {TERM}) & OPEN_TERMS
+    return TERM in claims and not any(term in university.open_terms for term in claims if term != TERM)
 
 
 @dataclass
@@ -217,24 +223,23 @@ def objects_of_course(
             )
             ones.append(one)
     counts = Counter(one.key for one in ones)
-    names, suffixed = collisions(naive, dataset, wanted, options)
     for key, row in list(wanted.items()):
         if counts[key] > 1:
             naive.findings.add((dataset, "K3", row["source_row"]))
             del wanted[key]
-        elif key not in names:
-            del wanted[key]
+    names, suffixed = collisions(naive, dataset, wanted, options)
+    wanted = {key: row for key, row in wanted.items() if key in names}
     quarantined = {row["idnumber"] for row in table.usable if row["course"] == course} - set(wanted)
     for one in ones:
         if one.key in wanted:
             one.row, one.suffixed = wanted[one.key], one.key in suffixed
-            one.after = fields_after(one, names[one.key], options)
+            one.after = fields_after(university, one, names[one.key])
         elif one.key and one.managed and one.key not in quarantined and counts[one.key] == 1:
             stands = scope.standing(course, one.managed["module"]) != "frozen"
             kept = one.appropriated or table.covers(course, {one.key})
             # With another idnumber than ours it is no longer what we made: somebody has put it to another use.
             kept = kept or one.managed["idnumber"] != one.key
-            if stands and not kept and may_delete(one.managed["terms"]):
+            if stands and not kept and may_delete(university, one.managed["terms"]):
                 one.after = None
     for key, row in wanted.items():
         if not counts[key]:
@@ -243,17 +248,17 @@ def objects_of_course(
     return ones
 
 
-def fields_after(one: One, name: str, options: Options) -> Object:
+def fields_after(university: University, one: One, name: str) -> Object:
     """Rule G6, with O4's ``keep`` and the later term's word (C5)."""
     now, row, managed = one.now, one.row, one.managed
     assert now is not None
     assert row is not None
-    if managed and LATER in (managed["terms"] or "").split():
+    if managed and LATER in (managed["terms"] or "").split() and LATER in university.open_terms:
         return now
     after = {"name": name, "description": now.description if row["description"] is None else row["description"]}
     for field_name in after:
         last = managed[field_name] if managed else None
-        if options.edit == "keep" and last is not None and getattr(now, field_name) != last:
+        if university.options.edit == "keep" and last is not None and getattr(now, field_name) != last:
             after[field_name] = getattr(now, field_name)
     return replace(now, **after)
 

@@ -18,7 +18,7 @@ def settle_names(university: University, naive: Naive, dataset: str, ones: list[
     if options.rekey:
         doubt_rekeys_in_the_way(university, naive, dataset, ones)
     adopt(naive, dataset, ones, options.adopt)
-    refuse_loose(naive, dataset, ones)
+    refuse_loose(naive, dataset, ones, options.rekey)
     if options.rekey:
         rekeys(university, naive, dataset, ones)
     while True:
@@ -94,13 +94,16 @@ def adopt(naive: Naive, dataset: str, ones: list[One], on: bool) -> None:
                     break
 
 
-def refuse_loose(naive: Naive, dataset: str, ones: list[One]) -> None:
-    """Rule K7 against what Moodle has: a new idnumber that it takes for one that stays."""
+def refuse_loose(naive: Naive, dataset: str, ones: list[One], rekey: bool) -> None:
+    """Rule K7 against what Moodle has: a new idnumber that it takes for one that stays.
+
+    One that goes is a likely re-key; where those are off, it still is there when the new one would be made.
+    """
     for one in ones:
         if one.after is None or (one.now and one.now.idnumber == one.after.idnumber):
             continue
         for other in ones:
-            if other is one or not (other.now and other.after and other.now.idnumber and one.key):
+            if other is one or not (other.now and other.now.idnumber and one.key) or (other.after is None and rekey):
                 continue
             if keys.loose(other.now.idnumber) == keys.loose(one.key):
                 assert one.row is not None
@@ -121,6 +124,9 @@ def rekeys(university: University, naive: Naive, dataset: str, ones: list[One]) 
     for old, new in pairs:
         if sum(old is o or new is n for o, n in pairs) > 1:
             naive.doubtful.add(old.now.course_id)  # type: ignore[union-attr]
+        naive.waiting |= (
+            {(new.after.course_id, new.key, new.after.name)} if dataset == "groups" and new.after else set()
+        )
         old.pending = new.pending = True
         old.after, new.after = old.now, None
 
@@ -130,7 +136,9 @@ def alike(university: University, dataset: str, old: One, new: One) -> bool:
     assert old.now is not None
     assert new.row is not None
     assert new.key is not None
-    if old.now.name == new.row["name"] or keys.loose(old.key or "") == keys.loose(new.key):
+    before = {old.now.name, old.now.name.removesuffix(f" ({old.key})")}  # it may have got a suffix (rule P8)
+    after = {new.row["name"], new.after.name if new.after else new.row["name"]}
+    if before & after or keys.loose(old.key or "") == keys.loose(new.key):
         return True
     options = university.options
     if dataset != "groups" or "memberships" not in options.on or options.groupfield != "idnumber":

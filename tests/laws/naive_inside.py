@@ -37,8 +37,11 @@ def links_of_course(
             target = matches[0]
             if target < 0:  # half of a likely re-key: nothing moves before a person has decided
                 continue
-            if target not in own and (target, group.at) not in university.moodle.links:
+            there = (target, group.at) in university.moodle.links
+            if target not in own and not there:
                 state.links.add((target, group.at))
+            if there and (target not in own or own[target]["gone"]):
+                naive.claims.add(("link", target, group.at))
         for grouping_id, base in own.items():
             if grouping_id == target or (grouping_id, group.at) not in university.moodle.links or base["gone"]:
                 continue
@@ -48,7 +51,7 @@ def links_of_course(
                 continue
             if grouping and grouping.pending:
                 continue
-            if may_delete(base["terms"]) and scope.standing(course, base["module"]) != "frozen":
+            if may_delete(university, base["terms"]) and scope.standing(course, base["module"]) != "frozen":
                 state.links.discard((grouping_id, group.at))
 
 
@@ -112,6 +115,8 @@ def memberships(
             at for at, one in groups.items() if at not in gone and matches_row(options.groupfield, at, one, row, read)
         ]
         users = people.get(row["user"], [])
+        if not matches and len(users) == 1 and names_what_waits(options.groupfield, row, ids, naive):
+            continue  # deferred: its group waits for a re-key to be approved
         if len(matches) != 1 or len(users) != 1:
             naive.findings.add(("memberships", "M2", row["source_row"]))
             spoilt.add((row["course"], row["group"], row["user"]))
@@ -120,25 +125,49 @@ def memberships(
         if options.groupfield == "id" and scope.standing(read[groups[group_id].course_id], row["label"]) != "active":
             continue  # an id says nothing of the course: the group's own has to take groups from the delivery
         listed.add((group_id, user_id))
-        if (group_id, user_id) in excluded or (group_id, user_id) in state.members:
+        if (group_id, user_id) in excluded:
+            continue
+        if (group_id, user_id) in university.moodle.members and (
+            group_id,
+            user_id,
+        ) not in university.ledger.memberships:
+            naive.claims.add(("membership", group_id, user_id))
+        if (group_id, user_id) in state.members:
             continue
         if (groups[group_id].course_id, user_id) in university.moodle.enrolled:
             state.members.add((group_id, user_id))
+    # A likely re-key holds the removal of its group's members with it (rule M5).
+    held = {o.at for (dataset, _), ones in found.items() for o in ones if dataset == "groups" and waits_for_a_key(o)}
     for (group_id, user_id), base in university.ledger.memberships.items():
         if (group_id, user_id) not in university.moodle.members or group_id in gone or group_id not in groups:
             continue
         one, pair = groups[group_id], (group_id, user_id)
+        if group_id in held:
+            continue
         course = read[one.course_id]
         if (pair in listed and pair not in excluded) or pair in pins or (pair in excluded and pair in pins):
             continue
-        names = {str(group_id), keys.key(one.idnumber), one.name}
+        # A row means a group by the field that groups are matched by; its idnumber is never passed over.
+        by_field = {"id": str(group_id), "idnumber": keys.key(one.idnumber), "name": one.name}[options.groupfield]
+        names = {by_field, keys.key(one.idnumber) or f"#{group_id}"}
         texts = {base["user"], keys.user_key(university.moodle.users[user_id], options.userfield)}
         kept = any(Table([], spoilt).covers(course, names, text) for text in texts)
         half = "groups" in tables and tables["groups"].covers_by_half(course, keys.key(one.idnumber) or "#")
         kept = kept or taken_over(university, tables, group_id, course)
         stands = scope.standing(course, base["module"]) != "frozen"
-        if stands and not kept and not half and may_delete(base["terms"]):
+        if stands and not kept and not half and may_delete(university, base["terms"]):
             state.members.discard(pair)
+
+
+def waits_for_a_key(one: One) -> bool:
+    """Whether it is no longer listed, and may be what a new row means."""
+    return one.pending and one.now is not None and one.row is None
+
+
+def names_what_waits(field_name: str, row: Any, ids: list[int], naive: Naive) -> bool:
+    """Whether the row's group is half of a likely re-key."""
+    at = {"idnumber": 1, "name": 2}.get(field_name)
+    return at is not None and any(one[0] in ids and one[at] == row["group"] for one in naive.waiting)
 
 
 def matches_row(field_name: str, at: int, one: Any, row: Any, read: dict[int, str]) -> bool:

@@ -8,14 +8,6 @@ from include.groupsync.model.keys import key as as_key
 from tests.laws.moodle import MoodleState, Object
 from tests.laws.university import EARLIER, ENDED, LATER, TERM, Ledger, Options, Row, University
 
-# Two objects of one course and kind whose idnumbers are one key: a plan that names them by it cannot tell them
-# apart, and the executor takes the other one.  Off until it can.
-TWINS = False
-# Two of our memberships in one group whose people have one key: the executor may remove the other person.
-PEOPLE_TWINS = False
-# With ``on_local_edit: keep``, an update of one field writes the hand's other field into the ledger as applied, and
-# the next run undoes the hand.  Off until it does not.
-KEEP = False
 COURSE_IDS = {1: "C1", 2: "C2", 3: "C3 ", 4: "C3", 5: "C5"}  # C3 is two courses' key: nobody's
 COURSES = ("C1", "C1", "C1", "C1", "C2", "C2", "C2", "C5", "C5", "C3", "GONE")
 ODD_COURSES = ("", " C1 ", "C\x001", None)
@@ -48,9 +40,11 @@ names_drawn = mostly(NAMES, ODD_NAMES)
 courses_drawn = mostly(COURSES, ODD_COURSES)
 
 
-def same(one: str | None, other: str | None) -> bool:
-    """Whether two idnumbers are one key."""
-    return one is not None and other is not None and as_key(one) == as_key(other)
+def course_named(text: str | None, field_name: str) -> str | None:
+    """A course's idnumber, odd or not, as the value of the field that courses are matched by."""
+    core = (text or "").strip()
+    found = {"idnumber": core, "shortname": f"short {core}", "id": core.removeprefix("C").replace("GONE", "99")}
+    return text.replace(core, found[field_name]) if text and core else text
 
 
 @st.composite
@@ -70,23 +64,29 @@ def options(draw: st.DrawFn) -> Options:
         groupingfield=draw(st.sampled_from(("idnumber", "idnumber", "name", "id"))),
         collision=draw(st.sampled_from(("suffix", "warn"))),
         adopt=draw(st.booleans()),
-        edit=draw(st.sampled_from(("source", "source", "keep") if KEEP else ("source",))),
+        edit=draw(st.sampled_from(("source", "source", "keep"))),
         descriptions=draw(st.booleans()),
         names=draw(st.sampled_from((True, True, True, False))),
         placed=draw(st.sampled_from((True, True, False))),
         # By id a group needs no course, unless the scope is to come from somewhere.
         member_course=groupfield != "id" or draw(st.booleans()),
         rekey=draw(st.booleans()),
+        coursefield=draw(st.sampled_from(("idnumber", "idnumber", "shortname", "id"))),
+        termed=draw(st.booleans()),
     )
 
 
 @st.composite
-def states(draw: st.DrawFn) -> MoodleState:
+def states(draw: st.DrawFn, coursefield: str) -> MoodleState:
     """Moodle as people left it: objects without idnumber, keys that occur twice, groups of other courses linked."""
-    state = MoodleState(courses=dict(COURSE_IDS), users=dict(USERS))
+    courses = {
+        at: str(at) if coursefield == "id" else course_named(text, coursefield) for at, text in COURSE_IDS.items()
+    }
+    state = MoodleState(courses=courses, users=dict(USERS))
     state.enrolled = draw(
         st.sets(st.tuples(st.sampled_from((1, 2, 5)), st.sampled_from(tuple(USERS))), min_size=6, max_size=16)
     )
+    state.suspended = draw(st.sets(st.sampled_from(sorted(state.enrolled)), max_size=3))
     idnumbers = mostly((*KEYS, None, None), ("é", "e\u0301", "10", "7", " 1", "0", "é "))
     for objects, first in ((state.groupings, 201), (state.groups, 301)):
         taken: set[tuple[int, str]] = set()
@@ -95,10 +95,7 @@ def states(draw: st.DrawFn) -> MoodleState:
             name = draw(st.sampled_from((*NAMES, "é", "A (2)", "Z")))
             if (course_id, name) not in taken:
                 taken.add((course_id, name))
-                text = draw(idnumbers)
-                if not TWINS and any(o.course_id == course_id and same(o.idnumber, text) for o in objects.values()):
-                    text = None
-                objects[at] = Object(course_id, text, name, draw(st.sampled_from(("", "", "text"))))
+                objects[at] = Object(course_id, draw(idnumbers), name, draw(st.sampled_from(("", "", "text"))))
     if state.groupings and state.groups:
         pairs = st.tuples(st.sampled_from(sorted(state.groupings)), st.sampled_from(sorted(state.groups)))
         state.links = draw(st.sets(pairs, max_size=6))
@@ -122,7 +119,8 @@ def ledgers(draw: st.DrawFn, state: MoodleState, delivery: tuple[str, ...]) -> L
             if not one.idnumber or chance > 7:
                 continue
             ledger.objects[kind, at] = {
-                "kind": kind, "moodle_id": at, "course_id": one.course_id, "course": COURSE_IDS[one.course_id].strip(),
+                "kind": kind, "moodle_id": at, "course_id": one.course_id,
+                "course": as_key(state.courses[one.course_id]),
                 "idnumber": as_key(one.idnumber) if chance else draw(st.sampled_from(KEYS)),
                 "name": draw(st.sampled_from((one.name, one.name, "B", None))),
                 "description": draw(st.sampled_from((one.description, None, "other"))),
@@ -130,7 +128,8 @@ def ledgers(draw: st.DrawFn, state: MoodleState, delivery: tuple[str, ...]) -> L
             }  # fmt: skip
     if draw(st.booleans()):
         ledger.objects["group", 399] = {
-            "kind": "group", "moodle_id": 399, "course_id": 1, "course": "C1", "idnumber": draw(st.sampled_from(KEYS)),
+            "kind": "group", "moodle_id": 399, "course_id": 1, "course": as_key(state.courses[1]),
+            "idnumber": draw(st.sampled_from(KEYS)),
             "name": "A", "description": "", "module": label, "terms": draw(st.sampled_from(CLAIMS)),
         }  # fmt: skip
     _links(draw, ledger, state, labels)
@@ -158,8 +157,7 @@ def _memberships(draw: st.DrawFn, ledger: Ledger, state: MoodleState, labels: tu
             st.sets(st.tuples(st.sampled_from(sorted(state.groups)), st.sampled_from(sorted(USERS))), max_size=2)
         )
     for pair in sorted(some):
-        twin = any(g == pair[0] and USERS[u] == USERS[pair[1]] for g, u in ledger.memberships)
-        if draw(st.integers(0, 3)) and (PEOPLE_TWINS or not twin):
+        if draw(st.integers(0, 3)):
             ledger.memberships[pair] = {
                 "group_id": pair[0], "user_id": pair[1], "course_id": state.groups[pair[0]].course_id,
                 "user": USERS[pair[1]], "module": draw(st.sampled_from(labels)), "terms": draw(st.sampled_from(CLAIMS)),
@@ -201,6 +199,12 @@ def tables(draw: st.DrawFn, chosen: Options, state: MoodleState) -> dict[str, li
     for _ in range(draw(st.integers(0, 4)) if chosen.mapped else 0):
         row = {"course": draw(courses_drawn), "period": "T1", "status": draw(mostly(_STATUSES, ("odd", None)))}
         rows["mappings"].append(row | {"import_groups": draw(mostly(("yes",), ("no", "odd")))} | delivery())
+    terms = mostly((TERM,), (EARLIER, LATER, None, f" {TERM}")) if chosen.termed else st.just(TERM)
+    for name, several in rows.items():
+        for row in several:
+            row["course"] = course_named(row["course"], chosen.coursefield)
+            if name != "mappings":
+                row["term"] = draw(terms)
     return rows
 
 
@@ -211,10 +215,15 @@ _STATUSES = ("active", "active", "active", "withdrawn", "inactive")
 def universities(draw: st.DrawFn) -> University:
     """A university with everything that may be wrong with one."""
     chosen = draw(options())
-    state = draw(states())
+    state = draw(states(chosen.coursefield))
     some = st.tuples(st.sampled_from(("C1", "C2")), st.sampled_from(KEYS), st.sampled_from(("u1", "u2", "u3", "u5")))
     exceptions = [
-        {"course": c, "group": g, "user": u, "what": draw(st.sampled_from(("pin", "exclude")))}
+        {
+            "course": course_named(c, chosen.coursefield),
+            "group": g,
+            "user": u,
+            "what": draw(st.sampled_from(("pin", "exclude"))),
+        }
         for c, g, u in draw(st.lists(some, max_size=2))
     ]
     unread = draw(st.sampled_from((frozenset(), frozenset(), frozenset(), frozenset({2}), frozenset({1}))))
@@ -225,4 +234,6 @@ def universities(draw: st.DrawFn) -> University:
         ledger=draw(ledgers(state, chosen.delivery)),
         exceptions=exceptions,
         unread=unread,
+        closed=draw(st.sampled_from((frozenset(), frozenset(), frozenset({EARLIER}), frozenset({LATER})))),
+        reclaim=draw(st.sampled_from((False, False, True))),
     )

@@ -40,10 +40,12 @@ class Options:
     placed: bool = True
     member_course: bool = True
     rekey: bool = True
+    coursefield: str = "idnumber"
+    termed: bool = False  # the remote tables say which term a row is of
 
     def settings(self) -> Settings:
         """The engine's settings."""
-        columns = {name: name for name in self.delivery}
+        columns = {name: name for name in (*self.delivery, *(("term",) if self.termed else ()))}
         objects = columns | ({"name": "name"} if self.names else {})
         objects |= {"description": "description"} if self.descriptions else {}
         tables = {
@@ -57,6 +59,7 @@ class Options:
         return Settings.model_validate(
             raw
             | {
+                "localcoursefield": self.coursefield,
                 "localuserfield": self.userfield,
                 "localgroupfield": self.groupfield,
                 "localgroupingfield": self.groupingfield,
@@ -70,7 +73,8 @@ class Options:
 
 @dataclass(frozen=True)
 class University:
-    """``rows`` are the remote tables as read; ``unread`` are courses that Moodle does not let be read."""
+    """``rows`` are the remote tables; ``unread`` are courses that Moodle does not let be read; ``closed`` are terms
+    that somebody closed; ``reclaim`` is how the run was started."""
 
     options: Options
     rows: dict[str, list[Row]]
@@ -78,3 +82,9 @@ class University:
     ledger: Ledger
     exceptions: list[Row]
     unread: frozenset[int] = frozenset()
+    closed: frozenset[str] = frozenset()
+    reclaim: bool = False
+
+    @property
+    def open_terms(self) -> frozenset[str]:
+        return OPEN_TERMS - self.closed

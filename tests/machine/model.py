@@ -121,21 +121,27 @@ def sift(table: str, rows: Iterable[Row], active: Collection[str]) -> Sifted:
     return found
 
 
-def after_sync(site: Site, ledger: Ledger, university: University) -> tuple[Site, Ledger]:
-    """Moodle and the ledger as a whole and undisturbed run leaves them."""
+def after_sync(site: Site, ledger: Ledger, university: University, *, reclaim: bool = False) -> tuple[Site, Ledger]:
+    """Moodle and the ledger as a whole and undisturbed run leaves them; with ``reclaim`` once it is agreed to."""
     site, ledger = deepcopy(site), deepcopy(ledger)
     sifted = {kind: sift(table, university.tables[table], university.active) for kind, table in TABLES.items()}
     for course in sorted(university.mappings):
         if university.standing(course) != "frozen":
-            _Course(course, site, ledger, university, sifted).bring_in_line()
+            _Course(course, site, ledger, university, sifted, reclaim).bring_in_line()
     return site, ledger
 
 
 class _Course:
     def __init__(
-        self, course: str, site: Site, ledger: Ledger, university: University, sifted: Mapping[str, Sifted]
+        self,
+        course: str,
+        site: Site,
+        ledger: Ledger,
+        university: University,
+        sifted: Mapping[str, Sifted],
+        reclaim: bool,
     ) -> None:
-        self.course, self.site, self.ledger, self.sifted = course, site, ledger, sifted
+        self.course, self.site, self.ledger, self.sifted, self.reclaim = course, site, ledger, sifted, reclaim
         self.enrolled = {user for where, user in university.enrolled if where == course}
         self.set_aside: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self.leaving: dict[str, set[Any]] = {}
@@ -243,10 +249,13 @@ class _Course:
         if pair not in self.ledger.links:
             if not there:
                 self.site.links.add(pair)
+            if not there or self.reclaim:
                 self.ledger.links[pair] = False
                 self.ledger.courses["link", pair] = self.course
         elif not there:
             self.ledger.links[pair] = True  # taken out by hand: it stays out
+        elif self.ledger.links[pair] and self.reclaim:
+            self.ledger.links[pair] = False
         elif self.ledger.links[pair]:
             del self.ledger.links[pair]  # put back by hand: theirs
 
@@ -279,8 +288,10 @@ class _Course:
                 continue
             pair = (groups[key], user)
             listed.add(pair)
-            if pair not in before and user in self.enrolled:
+            joins = pair not in before and user in self.enrolled
+            if joins:
                 self.site.members.add(pair)
+            if joins or (pair in before and self.reclaim):
                 self.ledger.members.add(pair)
                 self.ledger.courses["membership", pair] = self.course
         for pair in sorted(self.ledger.members, key=repr):

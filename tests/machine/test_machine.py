@@ -159,6 +159,22 @@ class Machine(RuleBasedStateMachine):
             return
         self._disturbed({at: fault} | ({at + later: "dropped after"} if later else {}), None, heal)
 
+    @precondition(lambda self: self.foreseen)
+    @rule(source=SOURCE, hand=HAND)
+    def sync_with_reclaim(self, source: list[Edit], hand: list[Edit]) -> None:
+        """What is there and listed is ours once a person agrees; Moodle is as after any other run (rule O2)."""
+        self._edit(source, hand)
+        expected = self._expected(reclaim=True)
+        run = self._run(reclaim="a test")
+        assert run is not None
+        assert {change[:2] for change in run.held} <= {("link", "update"), ("membership", "update")}
+        then = self._now().site
+        assert [call for call in self.world.release(run) if call.writes] == []
+        journal = self.world.journal
+        assert replayed(then, journal[self.entries :], self._now().site, self.world) == then
+        self.entries = len(journal)
+        self._check_foreseen(expected)
+
     @rule(source=SOURCE, some=HAND)
     def sync_while_somebody_works_in_moodle(self, source: list[Edit], some: list[Edit]) -> None:
         """Between what was read and what is written, a hand changes things: rule A2 and refusals."""
@@ -184,7 +200,11 @@ class Machine(RuleBasedStateMachine):
                 assert found[what] == due or (lost_may_be and found[what] < due), what
 
     def _run(
-        self, faults: dict[int, str] | None = None, until: str | None = None, before_apply: list[Edit] | None = None
+        self,
+        faults: dict[int, str] | None = None,
+        until: str | None = None,
+        before_apply: list[Edit] | None = None,
+        reclaim: str = "",
     ) -> Outcome | None:
         """One run, and what holds after any run, however it ended."""
         write_source(self.world, self.university)
@@ -196,7 +216,7 @@ class Machine(RuleBasedStateMachine):
 
         before = {"apply": by_hand} if before_apply else None
         with line.open(), suppress(Killed):
-            run = self.world.sync(until=until, before=before)
+            run = self.world.sync(until=until, before=before, reclaim=reclaim)
         now, journal, exact = self._now(), self.world.journal, before is None
         then, self.site = self.site, replayed(self.site, journal[self.entries :], now.site, self.world, exact)
         self.by_hand.site, self.entries = self.site, len(journal)
@@ -212,10 +232,10 @@ class Machine(RuleBasedStateMachine):
         held_deletes = {change for change in run.held if change[1] == "delete"}
         assert not set(self.world.journaled(run)) & held_deletes, "what is held was done"
 
-    def _expected(self) -> Picture:
+    def _expected(self, *, reclaim: bool = False) -> Picture:
         now = self._now()
         assert now.site == self.site, "the machine's own picture of Moodle is wrong"
-        return Picture(*after_sync(now.site, now.ledger, self.university))
+        return Picture(*after_sync(now.site, now.ledger, self.university, reclaim=reclaim))
 
     def _check_foreseen(self, expected: Picture) -> None:
         now = self._now()

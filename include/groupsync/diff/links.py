@@ -100,13 +100,13 @@ def _settle(
     kept: set[Pair],
 ) -> None:
     if grouping.moodle_id is None or group.moodle_id is None:
-        result.changes.append(_link(course.course, None, grouping, group, row))
+        result.changes.append(_link(course.course, grouping, group, row))
         return
     pair = (grouping.moodle_id, group.moodle_id)
     kept.add(pair)
     ours, there = base.get(pair), pair in course.links
     if ours is None and not there:
-        result.changes.append(_link(course.course, None, grouping, group, row))
+        result.changes.append(_link(course.course, grouping, group, row))
     elif there and policy.reclaim and (ours is None or ours.gone):
         link = Link(course.course, grouping.key, group.key)
         result.changes.append(Change(link, link, "O2", row.label, row.source_row, evidence=RECLAIMED))
@@ -153,9 +153,9 @@ def _take_out(
             result.observed.append(_ledger_row(course, ours, terms=""))
 
 
-def _link(course: str, before: None, grouping: After, group: After, row: Wanted) -> Change:
+def _link(course: str, grouping: After, group: After, row: Wanted) -> Change:
     rule = "L1" if group.fate is Fate.CREATED else "L2"
-    return Change(before, Link(course, grouping.key, group.key), rule, row.label, row.source_row)
+    return Change(None, Link(course, grouping.key, group.key), rule, row.label, row.source_row)
 
 
 def _ledger_row(course: CourseLinks, link: ManagedLink, terms: str, gone: bool = False) -> dict[str, Any]:

@@ -162,6 +162,8 @@ def _or_none(column: pd.Series) -> pd.Series:
 
 def _exceptions(sides: MembershipSides, groups: pd.DataFrame) -> tuple[set[int], set[int], pd.DataFrame]:
     """Who is pinned and who is excluded, packed; findings for those who are both: neither is done (rule M6)."""
+    if not len(sides.exceptions):
+        return set(), set(), frame_of([], FINDING)
     known = groups[["course", "group", "code"]]
     meant = sides.exceptions.merge(known, on=["course", "group"]).merge(sides.users, on="user")
     meant["packed"] = _pack(meant["code"], meant["user_id"])
@@ -224,6 +226,8 @@ def _takings(removable: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(people: pd.DataFrame, action: Action) -> pd.DataFrame:
+    if not len(people):
+        return frame_of([], PLAN)
     return conform(people.assign(kind=str(Kind.MEMBERSHIP), action=str(action)), PLAN)
 
 
@@ -271,10 +275,13 @@ def _waiting(waits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _together(frames: list[pd.DataFrame], schema: Schema) -> pd.DataFrame:
-    return conform(pd.concat(frames, ignore_index=True), schema)
+    filled = [frame for frame in frames if len(frame)]
+    return conform(pd.concat(filled, ignore_index=True), schema) if filled else frame_of([], schema)
 
 
 def _findings(of: pd.DataFrame, severity: str, rule: str, reason: pd.Series, next_step: str) -> pd.DataFrame:
+    if not len(of):
+        return frame_of([], FINDING)
     columns = of[["course", "user", "source_row"]].assign(key=of["group"], reason=reason)
     constant = {"dataset": "memberships", "severity": severity, "rule": rule, "next_step": next_step}
     return conform(columns.assign(**constant), FINDING)

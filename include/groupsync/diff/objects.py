@@ -81,7 +81,9 @@ class _Comparison:
 
     def run(self) -> CourseDiff:
         wanted = {row.key: row.name for row in self.course.wanted}
-        self.names, refused = final_names(wanted, self.policy.on_name_collision, self.limit)
+        # A row that fits two objects is quarantined, and collides with nobody (rules K3, P8).
+        plain = {key: name for key, name in wanted.items() if len(self.by_key.get(key, ())) <= 1}
+        self.names, refused = final_names(plain, self.policy.on_name_collision, self.limit)
         targets: list[_Target] = []
         new: list[Wanted] = []
         for row in sorted(self.course.wanted, key=lambda row: row.key):
@@ -149,7 +151,7 @@ class _Comparison:
 
     def _rekeys(self, leaving: dict[int, Held], new: list[Wanted]) -> list[_Target]:
         """One proposed change for a delete and a create that look like one thing; both lists lose theirs."""
-        if not self.policy.rekey or not leaving or not new:
+        if not self.policy.rekey:
             return []
         gone = [Gone(held.moodle_id, held.plan_key, held.name) for held in leaving.values()]
         rows = [New(row.key, row.name, self.names[row.key]) for row in new]
@@ -282,14 +284,16 @@ class _Comparison:
         """It is managed from now on: found under a key that the source lists (rule O1), claimed by the term."""
         managed = self.managed.get(held.moodle_id)
         name, description = self.names.get(row.key), row.description
-        known = managed or Managed(held.moodle_id, row.key, None, None, None, "")
+        applied, described, terms = (
+            (managed.name, managed.description, managed.terms) if managed else (None, None, None)
+        )
         now = Managed(
             moodle_id=held.moodle_id,
             key=row.key,
-            name=held.name if held.name == name else known.name,
-            description=held.description if held.description == description else known.description,
+            name=held.name if held.name == name else applied,
+            description=held.description if held.description == description else described,
             module=row.label,
-            terms=with_term(known.terms, self.policy.term),
+            terms=with_term(terms, self.policy.term),
         )
         if now != managed:
             self.result.observed.append(self._ledger_row(now, now.terms))

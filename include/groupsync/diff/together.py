@@ -195,20 +195,27 @@ def objects_as_they_are(snapshot: Snapshot, kind: Kind) -> pd.DataFrame:
     )
 
 
-def taken_over(after: pd.DataFrame, managed: pd.DataFrame, wanted: pd.DataFrame) -> frozenset[int]:
+def taken_over(
+    after: pd.DataFrame,
+    managed: pd.DataFrame,
+    wanted: pd.DataFrame,
+    idnumbers: Mapping[int, str | None] = MappingProxyType({}),
+) -> frozenset[int]:
     """Ids of managed groups whose idnumber somebody changed in Moodle to one that no row lists: membership rows no
     longer find them, and that is nobody's leaving.
 
-    ``after``: AFTER of groups; ``managed``: MANAGED_OBJECTS; ``wanted``: the usable group rows.
+    ``after``: AFTER of groups; ``managed``: MANAGED_OBJECTS; ``wanted``: the usable group rows; ``idnumbers`` the
+    groups' keys by id, for those that the plan has to name by their id because two have one key.
     """
     groups = managed[managed["kind"] == str(Kind.GROUP)]
     ours = dict(zip(groups["moodle_id"], groups["idnumber"], strict=True))
     listed = set(zip(wanted["course"], wanted["idnumber"], strict=True))
-    return frozenset(
-        row["moodle_id"]
-        for row in rows(after)
-        if ours.get(row["moodle_id"], row["key"]) != row["key"] and (row["course"], row["key"]) not in listed
-    )
+    found = set()
+    for row in rows(after):
+        own = row["key"] if keys.moodle_id_of(row["key"]) is None else idnumbers.get(row["moodle_id"])
+        if ours.get(row["moodle_id"], own) != own and (row["course"], own) not in listed:
+            found.add(row["moodle_id"])
+    return frozenset(found)
 
 
 def groups_to_join(
@@ -224,12 +231,16 @@ def groups_to_join(
     plan has to name by their id because two have one key.
     """
     found = []
-    for row in rows(after):
+    every = rows(after)
+    rekeyed = {(row["course"], row["name"]) for row in every if row["fate"] == Fate.REKEYED}
+    for row in every:
         plain = keys.moodle_id_of(row["key"]) is None
+        # By name, a likely re-key under one name is the one group that has it, whatever a person decides.
+        same = row["fate"] == Fate.WAITING and (row["course"], row["name"]) in rekeyed
         match = {
             "id": None if row["moodle_id"] is None else str(row["moodle_id"]),
             "idnumber": row["key"] if plain else idnumbers.get(row["moodle_id"]),
-            "name": row["name"],
+            "name": None if same else row["name"],
         }
         found.append(
             {

@@ -57,6 +57,10 @@ class Observation:
             return None
         return self.observed - self.limit if self.at_least else self.limit - self.observed
 
+    def document(self) -> dict[str, Any]:
+        """The observation as plain values, with its headroom."""
+        return asdict(self) | {"headroom": self.headroom}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -76,5 +80,5 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """The verdict as plain values, passed rules with their headroom included."""
-        rows = [asdict(one) | {"headroom": one.headroom} for one in self.observations]
+        rows = [one.document() for one in self.observations]
         return {"plan_digest": self.plan_digest, "tripped": bool(self.trips), "observations": rows}

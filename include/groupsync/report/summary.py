@@ -48,6 +48,7 @@ def summarise(
         "verdict": _json(folder, "verdict"),
         "identity": _json(folder, "identity"),
         "applied": _applied(outcomes),
+        "canary": (steps.get("apply") or {}).get("canary"),
         "courses": courses,
         "calls": _calls(steps),
         "findings": {

@@ -56,7 +56,7 @@ def sift(dataset: str, frame: pd.DataFrame, failures: pd.DataFrame) -> Sifted:
     conflicting = collapsed.duplicated(subset=columns, keep=False)
     for row in collapsed.loc[conflicting, "source_row"]:
         reasons[int(row)] = [("K5", "rows with this key have different values")]
-    beside_bad = _keys(collapsed, columns).isin(set(_keys(frame[bad], columns)))
+    beside_bad = _beside(collapsed, frame[bad], columns)
     for row in collapsed.loc[beside_bad & ~conflicting, "source_row"]:
         reasons[int(row)] = [("K5", "another row with this key cannot be used")]
     if "idnumber" in frame:
@@ -76,6 +76,8 @@ def sift(dataset: str, frame: pd.DataFrame, failures: pd.DataFrame) -> Sifted:
 def _collapse(dataset: str, frame: pd.DataFrame) -> pd.DataFrame:
     """One row for identical ones; the module is no value, the first label stands for all (rule K5)."""
     same = [*_KEY_COLUMNS[dataset], *_VALUE_COLUMNS[dataset]]
+    if not frame.duplicated(subset=same).any():
+        return frame.sort_values("source_row")
     order = frame.sort_values(["label", "source_row"], kind="stable").index
     return frame.loc[order].drop_duplicates(subset=same).sort_values("source_row")
 
@@ -85,6 +87,13 @@ def _reasons_by_row(failures: pd.DataFrame) -> dict[int, list[tuple[str, str]]]:
     for failure in rows(failures):
         reasons[failure["source_row"]].append((failure["rule"], failure["reason"]))
     return reasons
+
+
+def _beside(good: pd.DataFrame, bad: pd.DataFrame, columns: list[str]) -> pd.Series:
+    """Which of the good rows have the key of a bad one."""
+    if not len(bad):
+        return pd.Series(False, index=good.index)
+    return _keys(good, columns).isin(set(_keys(bad, columns)))
 
 
 def _keys(frame: pd.DataFrame, columns: list[str]) -> pd.Series:

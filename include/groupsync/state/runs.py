@@ -27,7 +27,8 @@ def measure(link: sa.Connection, run_id: str, measures: Mapping[str, Any], setti
 def end(
     link: sa.Connection, run_id: str, at: datetime, outcome: str, digest: str | None, counts: dict[str, Any]
 ) -> None:
-    """Note how a run ended: ``applied``, ``held``, ``blocked`` or ``failed``; only the first is accepted by itself."""
+    """Note how a run ended: ``applied``, ``held``, ``blocked`` or ``failed``, or as a release run ``released``; only
+    the first is accepted by itself."""
     values = {"ended_at": at, "outcome": outcome, "plan_digest": digest, "counts": counts}
     accepted = outcome == "applied"
     link.execute(RUN.update().where(RUN.c.run_id == run_id).values(**values, accepted=accepted))
@@ -53,3 +54,14 @@ def accepted(link: sa.Connection, besides: str) -> list[dict[str, Any]]:
         .limit(_LOOKED_AT)
     )
     return [dict(row) for row in link.execute(asked).mappings()]
+
+
+def hold(link: sa.Connection, run_id: str, digest: str) -> None:
+    """Note the digest of all that a run held, what is blocked included."""
+    link.execute(RUN.update().where(RUN.c.run_id == run_id).values(held_digest=digest))
+
+
+def holding(link: sa.Connection, term: str, digest: str, since: datetime) -> list[str]:
+    """The runs of the term that have ended since then and held exactly what has this digest."""
+    same = sa.and_(RUN.c.term == term, RUN.c.held_digest == digest, RUN.c.ended_at >= since)
+    return list(link.execute(sa.select(RUN.c.run_id).where(same)).scalars())

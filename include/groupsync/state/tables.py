@@ -142,6 +142,7 @@ RUN = sa.Table(
 
 # What a run held and a person was asked about, and what they said (rules B4, B5).  ``digest`` names the held part
 # of the plan, ``trips`` are the observations that held it, ``courses`` those that were approved, null for all.
+# ``open_for`` is the term while the request is open, so that the database itself allows one open request a term.
 APPROVAL = sa.Table(
     "approval",
     METADATA,
@@ -154,10 +155,12 @@ APPROVAL = sa.Table(
     sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("open_for", sa.String(50), unique=True),
     sa.Column("who", sa.String(255)),
     sa.Column("answered_at", sa.DateTime(timezone=True)),
     sa.Column("reason", sa.Text),
     sa.Column("courses", sa.JSON(none_as_null=True)),
+    sa.Column("remark", sa.Text),
 )
 
 # Every change of a term's state, the newest holds: who, when and why (rule C5).

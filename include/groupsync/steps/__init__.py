@@ -22,8 +22,11 @@ STEPS = {
     "apply": "act",
     "verify": "act",
     "report": "tell",
+    "request_release": "approve",
     "outcome": "tell",
 }
+# A release run asks before all of these, and asks nobody after them (rule B4).
+RELEASE_STEPS = tuple(name for name in STEPS if name != "request_release")
 
 
 def step(name: str) -> Callable[[Deployment, Run], None]:
@@ -32,4 +35,4 @@ def step(name: str) -> Callable[[Deployment, Run], None]:
     return found
 
 
-__all__ = ["STEPS", "Deployment", "Run", "step"]
+__all__ = ["RELEASE_STEPS", "STEPS", "Deployment", "Run", "step"]

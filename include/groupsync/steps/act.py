@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.apply.executor import Executor, Result
+from include.groupsync.apply.canary import Cut, cut
+from include.groupsync.apply.executor import Executor, Record, Result
 from include.groupsync.apply.healing import Healing
 from include.groupsync.apply.ids import Ids
 from include.groupsync.apply.pacing import Pace
 from include.groupsync.apply.verify import State, differences
-from include.groupsync.errors import ApplyError
-from include.groupsync.model.finding import FINDING
+from include.groupsync.errors import ApplyError, GroupsyncError
+from include.groupsync.model.finding import FINDING, Finding
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
 from include.groupsync.model.kind import Kind
@@ -23,10 +24,12 @@ from include.groupsync.model.things import Group, Grouping
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import ObjectsNow, read_snapshot
 from include.groupsync.moodle.writer import MoodleWriter
+from include.groupsync.report.changes import key_of
 from include.groupsync.state import ledger
 from include.groupsync.state.journal import RunJournal
 from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.identify import require_identity
+from include.groupsync.steps.release import require_approved
 from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
 from include.groupsync.steps.writing import healing_of, settle_open, sweep, writing
 
@@ -39,15 +42,24 @@ _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "mem
 def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.
 
-    A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.
+    A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.  In a release run
+    the approval is looked at once more, and many deletes begin with a few that are read back.
     """
-    return apply_part(deployment, run, folder, load_split(folder).released)
+    part = load_split(folder).released
+    if run.release is None:
+        return apply_part(deployment, run, folder, part)
+    require_approved(deployment, run)
+    limits = deployment.settings.approval
+    return apply_part(deployment, run, folder, part, cut(part, limits.canary_over, limits.canary_size))
 
 
-def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) -> Mapping[str, Any]:
+def apply_part(
+    deployment: Deployment, run: Run, folder: RunFolder, part: Plan, slices: Cut | None = None
+) -> Mapping[str, Any]:
     """Send a part of a judged plan that is released; the identity is compared once more before (rule I3).
 
     What an interrupted attempt of the same run sent is settled first, and what it did is not sent again.
+    Cut into slices, the rest goes only after the canary's deletes were done and read back; ApplyError otherwise.
     """
     client = client_of(deployment)
     after = folder.json("plan")["journal_entry"]
@@ -74,9 +86,49 @@ def apply_part(deployment: Deployment, run: Run, folder: RunFolder, part: Plan) 
                 counts[str(result.outcome)] += 1
                 save(_outcome_row(result))
 
-            executor.apply(part, record)
+            if slices is not None:
+                _apply_canary(deployment, folder, client, executor, slices, record)
+            executor.apply(part if slices is None else slices.rest, record)
         _clear(deployment, client, pace, healing, snapshot)
-    return {"outcomes": dict(counts), "calls": dict(client.calls)}
+    canary = {"canary": {"course": slices.course, "deletes": len(slices.canary)}} if slices is not None else {}
+    return {"outcomes": dict(counts), "calls": dict(client.calls)} | canary
+
+
+def _apply_canary(
+    deployment: Deployment, folder: RunFolder, client: MoodleClient, executor: Executor, slices: Cut, record: Record
+) -> None:
+    """Send what comes before the deletes, then the first few of them; with an error nothing is left unrecorded."""
+    first: list[Result] = []
+
+    def note(result: Result) -> None:
+        first.append(result)
+        record(result)
+
+    left = [slices.rest, slices.canary]
+    try:
+        executor.apply(slices.made, record)
+        left.pop()
+        executor.apply(slices.canary, note)
+        _require_sound(deployment, folder, client, first, slices)
+    except GroupsyncError:
+        for change in (change for plan in reversed(left) for change in plan.changes()):
+            record(Result(change, Outcome.NOT_TRIED, "the first deletes did not go as planned"))
+        raise
+
+
+def _require_sound(
+    deployment: Deployment, folder: RunFolder, client: MoodleClient, first: list[Result], slices: Cut
+) -> None:
+    """ApplyError unless every delete of the canary was done and, read back, is gone."""
+    bad = [f"{key_of(one.change)}: {one.reason}" for one in first if one.outcome is not Outcome.DONE]
+    found, _ = _read_back(deployment, folder, client, first, {slices.course})
+    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
+    bad += [f"{one.key}: {one.reason}" for one in found]
+    if bad:
+        raise ApplyError(
+            f"The first {len(first)} deletes, in course {slices.course}, did not go as planned: {bad[0]}. Nothing more"
+            " was deleted; look at that course in Moodle before anything is approved again."
+        )
 
 
 def _clear(deployment: Deployment, client: MoodleClient, pace: Pace, healing: Healing, snapshot: Snapshot) -> None:
@@ -103,9 +155,23 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     """
     outcomes, client = folder.frame("outcomes"), client_of(deployment)
     touched = set(outcomes.loc[outcomes["outcome"].isin(_TOUCHED), "course"])
-    courses = folder.frame("moodle/courses")
-    ids = _ids(folder)
     results = _results(load_split(folder).released, outcomes)
+    found, now = _read_back(deployment, folder, client, results, touched)
+    _heal(deployment, run, client, now)
+    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
+    if found:
+        raise ApplyError(
+            f"Moodle differs from what was written in {len(found)} places, such as"
+            f" {found[0].course}: {found[0].reason}. The report lists all of them."
+        )
+    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+
+
+def _read_back(
+    deployment: Deployment, folder: RunFolder, client: MoodleClient, results: list[Result], touched: set[str]
+) -> tuple[list[Finding], Snapshot]:
+    """Where Moodle, read again in the touched courses, is not what these results say; and what was read."""
+    courses, ids = folder.frame("moodle/courses"), _ids(folder)
     known = _known_objects(results, ids, touched)
     now = read_snapshot(
         client,
@@ -115,15 +181,7 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         known_groups=known[Kind.GROUP],
         known_groupings=known[Kind.GROUPING],
     )
-    _heal(deployment, run, client, now)
-    found = differences(results, ids, State(now))
-    folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
-    if found:
-        raise ApplyError(
-            f"Moodle differs from what was written in {len(found)} places, such as"
-            f" {found[0].course}: {found[0].reason}. The report lists all of them."
-        )
-    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+    return differences(results, ids, State(now)), now
 
 
 def _known_objects(results: list[Result], ids: Ids, touched: set[str]) -> dict[Kind, dict[int, list[int]]]:

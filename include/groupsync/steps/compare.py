@@ -76,9 +76,9 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
     snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
     after, half = folder.frame("after/groups"), _protection(folder, "groups")
     others: frozenset[int] = frozenset()
-    if Kind.GROUP in deployment.settings.kinds:
-        others = taken_over(after, inputs.managed, folder.frame("desired/groups"))
     idnumbers = {row["group_id"]: keys.key(row["idnumber"]) for row in rows(snapshot.groups)}
+    if Kind.GROUP in deployment.settings.kinds:
+        others = taken_over(after, inputs.managed, folder.frame("desired/groups"), idnumbers)
     groups = groups_to_join(after, field_name, half, others, idnumbers)
     unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
     found = diff_all_memberships(

@@ -13,6 +13,7 @@ from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
 from include.groupsync.state.journal import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
+from include.groupsync.steps.release import approved_split, only_approved
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
 
@@ -29,7 +30,11 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     parts = split(plan, verdict)
     with deployment.state.begin() as link:
         journal_entry = last_entry(link)
-        runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
+        if run.release is None:
+            # A release run's plan is what others left of it: nothing to compare a whole one with.
+            runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
+    if run.release is not None and not verdict.blocked:
+        parts = approved_split(deployment, run, folder, plan, verdict, parts)
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
     summary = {
@@ -51,15 +56,22 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
 
 
 def load_split(folder: RunFolder) -> Split:
-    """The plan as the verdict splits it; nothing else reaches ``apply`` (rule A7).
+    """The plan as the verdict splits it, and in a release run the approval; nothing else reaches ``apply`` (A7).
 
     Raises BlockedError where the plan on disk is not the one that was judged.
     """
-    plan, verdict = Plan.of(folder.frame("plan")), _verdict(folder.json("verdict"))
+    plan, verdict = load_judged(folder)
     parts = split(plan, verdict) if plan.digest == verdict.plan_digest else None
+    if parts is not None and folder.has("approval.json"):
+        parts = only_approved(parts, folder.json("approval")["courses"])
     if parts is None or parts.released.digest != folder.json("plan")["released"]["digest"]:
         raise BlockedError("The plan in the run's folder is not the one that was judged; start a new run.")
     return parts
+
+
+def load_judged(folder: RunFolder) -> tuple[Plan, Verdict]:
+    """The run's plan and its verdict, as they are on disk."""
+    return Plan.of(folder.frame("plan")), _verdict(folder.json("verdict"))
 
 
 def _verdict(document: Mapping[str, Any]) -> Verdict:

@@ -23,6 +23,16 @@ from include.groupsync.state.database import StateEngine, open_state
 
 
 @dataclass(frozen=True)
+class Counter:
+    """Where held plans are approved, as far as the engine has to know of it: addresses for people, and whether a
+    release run still waits for its answer.  Without one, run ids stand for addresses."""
+
+    answer_at: Callable[[str], str] = str  # by release run id
+    plan_at: Callable[[str], str] = str  # by run id
+    still_waits: Callable[[str], bool] = lambda _: True  # by release run id
+
+
+@dataclass(frozen=True)
 class Deployment:
     """Everything that comes from outside: nothing below reads the environment, a clock or a connection itself.
 
@@ -40,6 +50,7 @@ class Deployment:
     runs_root: Path
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
+    counter: Counter = Counter()
 
     def database(self, conn_id: str) -> DatabaseConnection:
         """The connection of that name; SettingsError where Airflow has none."""
@@ -55,7 +66,8 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the sync for one term.
+    """One run for one term: a sync or, where ``release`` is the release run's id, the application of what a
+    person approved and of nothing else (rule B4).
 
     With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
     O2); ``reason`` is why somebody started it so.
@@ -63,6 +75,7 @@ class Run:
 
     run_id: str
     term_key: str
+    release: str | None = None
     reclaim: bool = False
     reason: str = ""
 

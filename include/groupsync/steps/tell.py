@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError
+from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased
+from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
 from include.groupsync.model.plan import Plan
@@ -14,8 +15,10 @@ from include.groupsync.report.changes import courses_of
 from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
+from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import forget_the_old, save_journal
+from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Run, recorded, step_records
 
 _BEFORE = (
@@ -43,6 +46,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
         "reclaim": run.reason if run.reclaim else None,
+        "approval": None if run.release is None else approval_of(deployment, run).told,
     }
     document = summarise(folder, about, step_records(folder), list(_BEFORE))
     folder.save_json("report", document)
@@ -64,45 +68,83 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
 
 @recorded
 def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Fail the run if a step failed or died, if a change was not made, or if deletes are held."""
-    trouble, word = _trouble(folder)
+    """Fail the run if a step failed or died, if a change was not made, if deletes are held, or if what was asked
+    about is not released."""
+    trouble, word = _trouble(deployment, run, folder)
     plan = folder.json("plan") if folder.has("plan.json") else {}
     with deployment.state.begin() as link:
         runs.end(link, run.run_id, deployment.now(), word, plan.get("digest"), plan.get("counts", {}))
     if trouble:
         raise trouble
+    if run.release is not None:
+        released(deployment, run, left=plan["held"]["changes"])
     return {"outcome": word}
 
 
-def _trouble(folder: RunFolder) -> tuple[GroupsyncError | None, str]:
-    records = step_records(folder)
-    for name in (*_BEFORE, "report"):
-        record = records.get(name)
-        if record is None:
-            return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
-        if not record["ok"]:
-            word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
-            return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
+def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, str]:
+    stopped = _not_released(deployment, run) or _failed_step(folder)
+    if stopped:
+        return stopped
+    held = folder.frame("held")
+    # What a release run leaves held was not approved: the next sync run asks about it.
+    message = _held_message(folder, held) if run.release is None and len(held) else None
     undone = [row for row in rows(folder.frame("outcomes")) if row["outcome"] in map(str, _LEFT_UNDONE)]
     if undone:
         first = undone[0]
         return ApplyError(
             f"FAILED: {len(undone)} changes were not made, the first in course {first['course']}:"
-            f" {first['reason']}. The report lists all of them."
+            f" {first['reason']}. The report lists all of them." + (f"\n{message}" if message else "")
         ), "failed"
-    held = folder.frame("held")
-    return (HeldError(_held_message(folder, held)), "held") if len(held) else (None, "applied")
+    if message:
+        return HeldError(message), "held"
+    return None, "applied" if run.release is None else "released"
+
+
+def _not_released(deployment: Deployment, run: Run) -> tuple[GroupsyncError, str] | None:
+    """A release run's first word: whether a person let it."""
+    if run.release is None:
+        return None
+    approval = approval_of(deployment, run)
+    if approval.state in (Answered.APPROVED, Answered.APPLIED):
+        return None
+    told = f"{approval.state.upper()}: the request is {approval.told}."
+    if approval.state is Answered.OPEN:
+        told = "UNANSWERED: the task approve ended without an answer on record; clear it to be asked again."
+    return NotReleased(f"{told} Nothing was applied."), "held"
+
+
+def _failed_step(folder: RunFolder) -> tuple[GroupsyncError, str] | None:
+    records = step_records(folder)
+    for name in (*_BEFORE, "report"):
+        record = records.get(name)
+        if record is None:
+            return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
+        if not record["ok"] and record["error"] == NotReleased.__name__:
+            return NotReleased(record["message"]), "held"
+        if not record["ok"]:
+            word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
+            return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
+    return None
 
 
 def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:
-    deletes, courses = int((held["action"] == "delete").sum()), held["course"].nunique()
-    others = len(held) - deletes
+    """What is held, and where a person answers it, if it can be released at all."""
+    request = folder.json("request") if folder.has("request.json") else None
+    asking = step_records(folder).get("request_release", {"ok": True})
+    failed = None if asking["ok"] else asking
+    part = load_split(folder).releasable.frame if request else held
+    deletes, courses = int((part["action"] == "delete").sum()), part["course"].nunique()
+    others, blocked = len(part) - deletes, len(held) - len(part)
     blocking = sorted(
         {one["rule"] for one in folder.json("verdict")["observations"] if one["tripped"] and one["effect"] == "block"}
     )
     return (
         f"HELD: {deletes} deletes in {courses} courses"
-        + (f", and {others} other changes" if others else "")
-        + ". Everything else was applied. See the run's tab 'Sync report' for what is held and which rule held it."
+        + (f", approve at {request['answer_at']}\n" if request else ". ")
+        + (f"{others} other changes wait with them. " if others else "")
+        + (f"Run {request['run']} has asked already, about the same changes. " if request and request["joined"] else "")
+        + (f"Nobody could be asked: {failed['message']}. " if failed else "")
+        + (f"{blocked} more changes are blocked. " if blocked else "")
+        + "Everything else was applied. See the run's tab 'Sync report' for what is held and which rule held it."
         + (f" What {' and '.join(blocking)} stops is never released; it ends when its cause does." if blocking else "")
     )

@@ -42,9 +42,10 @@ def without_what_stays(deployment: Deployment, run: Run, folder: RunFolder, plan
             before = {_key(row): row["runs"] for row in rows(ledger.load_vanishing(link, run.term_key))}
         for at, row in _vanished(plan, folder):
             dataset, one = _VANISHED[row["rule"]], _counted(row)
-            one["runs"] = before.get(_key(one), 0) + 1
+            # A release goes on with what a run has counted already.
+            one["runs"] = before.get(_key(one), 0) + (run.release is None)
             missed.append(one)
-            if dataset in kept or one["runs"] <= grace:
+            if dataset in kept or (grace and one["runs"] <= grace):
                 stays[at] = True
                 findings.append(_finding(dataset, row, grace + 1 - one["runs"], dataset in kept))
     folder.save_frame("observed/vanishing", frame_of(missed, VANISHING), VANISHING)

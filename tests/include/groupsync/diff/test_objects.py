@@ -81,6 +81,13 @@ def test_p9_what_goes_steps_out_of_its_name_under_its_own_delivery() -> None:
     assert (rename.rule, rename.step, rename.waits_for) == ("P6", 2, "OLD")
 
 
+def test_p11_a_create_says_whose_name_it_waits_for() -> None:
+    """And one that takes a free name waits for nobody."""
+    old = held(6, "OLD", "Lab")
+    found = compare([want("G1", "Lab"), want("G2", "Pub")], [old], [ours(old)], policy=ORDINARY)
+    assert {c.thing.key: c.waits_for for c in found.changes if c.before is None} == {"G1": "OLD", "G2": None}
+
+
 def short_of(change: Change) -> int:
     return 2 if change.after is None else {"P9": 0, "P6": 1}[change.rule]
 
@@ -123,6 +130,13 @@ def test_p10_a_likely_rekey_is_one_change_with_its_evidence() -> None:
     (change,) = compare([want("NEW", "Lab", "")], [old], [ours(old)]).changes
     assert isinstance(change.after, Group)
     assert change.after.description == "", "blanked, where the column is configured"
+
+
+def test_p10_the_name_that_the_new_one_would_have_counts_too() -> None:
+    """Suffix and all: there is nothing to rename."""
+    old, other = held(7, "OLD", "Lab (NEW)"), held(8, "G2", "Lab (G2)")
+    found = compare([want("NEW", "Lab"), want("G2", "Lab")], [old, other], [ours(old), ours(other)])
+    assert short(found) == ["~ OLD>NEW"]
 
 
 def test_p10_each_rekey_takes_its_own_pair_out_of_the_deletes_and_creates() -> None:

@@ -198,6 +198,22 @@ def test_p3_a_course_that_is_not_there_or_there_twice_is_warned_of_row_by_row(
     ]  # fmt: skip
 
 
+def test_p3_what_is_said_of_one_course_does_not_hide_what_is_said_of_another() -> None:
+    """Whatever is wrong with each: a name that is taken, no course, and no course again."""
+    rows_of = [listed(f"C{at}", f"G{at}", "Lab", at) for at in (1, 2, 3, 4)]
+    found = diff_objects(
+        GROUPS,
+        inputs(
+            rows_of,
+            snapshot=moodle([(1, "C1"), (4, "C4")], groups=[group(1, 11, None), group(4, 41, None)]),
+            scope=scope(*((f"C{at}", None, "active") for at in (1, 2, 3, 4))),
+        ),
+    )
+    assert [(f["course"], f["rule"]) for f in told(found.findings)] == [
+        ("C1", "P4"), ("C2", "P3"), ("C3", "P3"), ("C4", "P4")
+    ]  # fmt: skip
+
+
 def test_o3_a_course_that_was_not_read_is_left_out_and_the_next_goes_on() -> None:
     """Nothing is planned, observed or said of its rows and objects."""
     found = diff_objects(
@@ -300,7 +316,7 @@ def test_o3_each_course_that_was_not_read_is_an_error_with_its_reason() -> None:
 # --- links of all courses
 
 
-def after(course_id: int, at: int | None, key: str, name: str = "Lab", fate: str = "stays") -> Row:
+def after(course_id: int, at: int | None, key: str, name: str = "Lab", fate: str = "stays") -> dict[str, Any]:
     ids = {"course": f"C{course_id}", "course_id": course_id, "moodle_id": at}
     return ids | {"key": key, "name": name, "fate": fate}
 
@@ -394,8 +410,21 @@ def test_l2_our_old_link_goes_with_the_claim_of_its_own_course() -> None:
 def test_l2_a_link_that_somebody_took_out_is_not_made_again() -> None:
     """The ledger remembers it as gone."""
     row = listed("C1", "G1", grouping="S1")
-    assert moves(all_links([row], [], [our_link(1, 11, 15, gone=True)])) == []
+    found = all_links([row], [], [our_link(1, 11, 15, gone=True)])
+    assert (moves(found), told(found.observed)) == ([], []), "the ledger knows it already"
     assert moves(all_links([row], [], [])) == ["create C1 S1 G1"]
+
+
+def test_k1_courses_are_taken_by_key_and_what_is_said_of_one_hides_no_other() -> None:
+    """Not by Moodle's id of them; findings and the ledger's rows alike."""
+    found = all_links(
+        [listed("C1", "G1", grouping="S9"), listed("C2", "G1", grouping="S9")],
+        base=[our_link(1, 11, 99), our_link(2, 21, 99)],
+        courses=[(1, "C2"), (2, "C1")],
+        groups=[after(1, 15, "G1") | {"course": "C2"}, after(2, 25, "G1") | {"course": "C1"}],
+    )
+    assert [f["course"] for f in told(found.findings)] == ["C1", "C2"]
+    assert [(row["course_id"], row["terms"]) for row in told(found.observed)] == [(2, ""), (1, "")]
 
 
 def test_l1_the_grouping_is_matched_by_the_configured_field_in_its_course() -> None:

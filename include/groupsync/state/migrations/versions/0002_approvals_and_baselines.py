@@ -27,11 +27,14 @@ def upgrade() -> None:
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("open_for", sa.String(length=50), nullable=True),
         sa.Column("who", sa.String(length=255), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("courses", sa.JSON(), nullable=True),
+        sa.Column("remark", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("approval"),
+        sa.UniqueConstraint("open_for"),
         sa.UniqueConstraint("release_run_id"),
     )
     op.create_index(op.f("ix_approval_term"), "approval", ["term"], unique=False)

@@ -1,0 +1,260 @@
+"""A held plan is approved in a real browser, in a running Airflow; what a script sends passes the same checks."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.groupsync.model.approval import APPROVE_ALL, APPROVE_COURSES
+from include.groupsync.settings import load_calendar
+from sandbox.airflow import server
+from sandbox.airflow.background import Background
+from sandbox.airflow.client import AirflowClient
+from sandbox.airflow.environment import airflow_environment
+from sandbox.airflow.run import wait_for_dag
+from tests.browser.chromium import DESKTOP, PHONE, PHONE_SIDEWAYS, Browser, browser
+from tests.conftest import ROOT
+from tests.dags.test_dags import connections
+from tests.world import NO_BREAKER, TERM1, Outcome, World
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
+
+SYNC, RELEASE = "moodle_group_sync", "moodle_group_release"
+SECONDS = 900  # on a busy machine; an idle one takes a tenth
+COURSES, GROUPS = 12, 6
+# Where the pictures are kept; CI may keep them.
+PICTURES = Path(os.environ.get("PICTURES") or ROOT / ".sandbox" / "pictures")
+
+
+@dataclass
+class Site:
+    """A world whose runs go through a running Airflow."""
+
+    world: World
+    url: str
+    client: AirflowClient
+
+    def run(self, dag_id: str, conf: dict[str, Any]) -> str:
+        run_id = self.client.trigger(dag_id, conf)
+        self.end(dag_id, run_id)
+        return run_id
+
+    def end(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Wait for the run's end; the states of its tasks."""
+        for _ in self.client.follow(dag_id, run_id, SECONDS):
+            pass
+        return self.states(dag_id, run_id)
+
+    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        return {task.task_id: task.state for task in self.client.task_states(dag_id, run_id)}
+
+    def log(self, dag_id: str, run_id: str, task_id: str) -> str:
+        [task] = [task for task in self.client.task_states(dag_id, run_id) if task.task_id == task_id]
+        return self.client.log(dag_id, run_id, task)
+
+    def ask(self) -> tuple[Outcome, str]:
+        """A run of the engine that holds something, and Airflow's run that asks about it, until it waits."""
+        held = self.world.sync(run_id=f"manual__{time.time_ns()}")
+        assert held.request, held.error
+        release_run_id = held.request["release_run_id"]
+        conf = {name: held.request[name] for name in ("term", "run", "digest", "reclaim", "reason")}
+        body = {"dag_run_id": release_run_id, "logical_date": None, "conf": conf}
+        self.client._call("POST", f"/api/v2/dags/{RELEASE}/dagRuns", body)
+        self.waits(release_run_id)
+        return held, release_run_id
+
+    def waits(self, release_run_id: str) -> None:
+        until(lambda: self.states(RELEASE, release_run_id).get("approve") == "awaiting_input")
+        # Answered in the very moment of its parking, the scheduler of Airflow 3.3 takes it for failed.
+        time.sleep(5)
+
+    def answer(self, release_run_id: str, option: str, **given: Any) -> None:
+        """As a script answers: by the REST API."""
+        path = f"/api/v2/dags/{RELEASE}/dagRuns/{release_run_id}/taskInstances/approve/-1/hitlDetails"
+        self.client._call("PATCH", path, {"chosen_options": [option], "params_input": given})
+
+
+def until(condition: Callable[[], bool], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {seconds:.0f} s"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Twelve courses with six groups each, all in line; then the source drops five groups of each."""
+    folder = tmp_path_factory.mktemp("world")
+    home = tmp_path_factory.mktemp("airflow")
+    with ExitStack() as stack:
+        world = stack.enter_context(World(folder, {"breaker": {**NO_BREAKER["breaker"], "run_deletes": {"count": 0}}}))
+        # Airflow's tasks have the machine's clock.
+        term = {"first_on": "2020-01-01", "last_on": "2099-12-31", "setid": "LIVE", "academic_year": "2026"}
+        calendar = {"terms": {TERM1: {**term, "periods": ["T1"]}}}
+        (folder / "terms.yaml").write_text(json.dumps(calendar), encoding="utf-8")
+        world.calendar, world.now = load_calendar(folder / "terms.yaml"), datetime.now(UTC)
+        world.configure(approval={"canary_over": 20, "canary_size": 3})
+        people = [f"student{at:02}" for at in range(12)]
+        for at in range(COURSES):
+            course = f"COMP{at:04}_26-27"
+            world.course(course, users=people)
+            world.map(course, module=f"M{at}")
+            for group in range(GROUPS):
+                world.source.group(course, f"COMP{at:04}-TUT{group}", name=f"Tutorial {group}", module=f"M{at}")
+                world.source.members(course, f"COMP{at:04}-TUT{group}", *people[group * 2 : group * 2 + 2])
+        assert world.sync().state == "applied"
+        for at in range(COURSES):
+            for group in range(1, GROUPS):
+                world.source.drop_group(f"COMP{at:04}_26-27", f"COMP{at:04}-TUT{group}")
+        port = server.free_port(0)
+        environment = airflow_environment(ROOT, home, port) | connections(world)
+        environment |= {"GROUPSYNC_CALENDAR": str(folder / "terms.yaml")}
+        background = Background(home / "processes")
+        stack.callback(background.stop)
+        server.bring_up(background, environment, ROOT, ROOT / "airflow_settings.yaml")
+        client = AirflowClient(environment["AIRFLOW__API__BASE_URL"], "user", "user")
+        for dag_id in (SYNC, RELEASE):
+            wait_for_dag(client, dag_id)
+        client.unpause(SYNC)
+        yield Site(world, environment["AIRFLOW__API__BASE_URL"], client)
+
+
+@pytest.fixture
+def tab(site: Site, tmp_path: Path) -> Iterator[Browser]:
+    """A browser in which somebody has logged in."""
+    with browser(tmp_path / "profile") as opened:
+        opened.resize(DESKTOP)
+        opened.open(f"{site.url}/auth/login")
+        opened.type("input[name=username]", "user")
+        opened.type("input[name=password]", "user")
+        opened.click("button[type=submit]")
+        opened.wait_for("!location.pathname.startsWith('/auth')")
+        yield opened
+
+
+def test_b4_a_held_plan_is_approved_in_the_browser(site: Site, tab: Browser) -> None:
+    """From the red run's own words to the deletes in Moodle, and the run that held them counts as accepted."""
+    run_id = site.run(SYNC, {"term": TERM1})
+    states = site.states(SYNC, run_id)
+    assert {task for task, state in states.items() if state != "success"} == {"outcome"}
+    said = site.log(SYNC, run_id, "outcome")
+    found = re.search(r"HELD: 60 deletes in 12 courses, approve at (\S+)", said)
+    assert found, said
+    release_run_id = site.world.approvals()[0]["release_run_id"]
+    site.waits(release_run_id)
+    tab.open(found.group(1))
+    tab.wait_for_text("If approved: delete 60 groups in 12 courses.")
+    shown = tab.text()
+    assert "10 people lose 120 memberships" in shown
+    assert "run_deletes 60, none allowed" in shown
+    assert "COMP0009_26-27: 5 deletes, 10 people" in shown
+    tab.picture(PICTURES / "approval-desktop.png")
+    tab.resize(PHONE_SIDEWAYS)
+    tab.picture(PICTURES / "approval-phone-sideways.png")
+    tab.resize(PHONE)
+    tab.drag("[role=separator]", -300)
+    tab.picture(PICTURES / "approval-phone.png")
+    tab.resize(DESKTOP)
+    plan_at = tab.value("[...document.links].find(a => a.innerText.startsWith('The whole plan')).href")
+    approve = '[data-testid="hitl-option-Approve all"]'
+    assert tab.value(f"document.querySelector('{approve}').disabled"), "it can be pressed without a reason"
+    tab.type("#element_reason", "the tutorials were merged")
+    tab.wait_for(f"!document.querySelector('{approve}').disabled")
+    tab.picture(PICTURES / "approval-form.png")
+    tab.click(approve)
+    states = site.end(RELEASE, release_run_id)
+    assert set(states.values()) == {"success"}, site.log(RELEASE, release_run_id, "outcome")
+    assert {len(site.world.moodle.groups(f"COMP{at:04}_26-27")) for at in range(COURSES)} == {1}
+    [approval] = site.world.approvals()
+    assert (approval["state"], approval["who"], approval["reason"]) == ("applied", "user", "the tutorials were merged")
+    assert site.world.runs()[run_id]["accepted"] == 1
+    tab.open(plan_at)
+    tab.wait_for_text("Plan of 60 changes in 12 courses")
+
+
+def test_b4_an_answer_by_the_api_about_another_plan_is_refused(site: Site) -> None:
+    """Airflow takes it; the run ends red, nothing is written, and it is on record who sent it."""
+    held, release_run_id = drop_and_ask(site, 0)
+    writes = site.world.site.writing_calls()
+    site.answer(release_run_id, APPROVE_ALL, reason="because", digest="0" * 64, courses=None)
+    states = site.end(RELEASE, release_run_id)
+    assert (states["approve"], states["apply"], states["outcome"]) == ("failed", "upstream_failed", "failed")
+    assert "REFUSED: the answer is about plan '0000" in site.log(RELEASE, release_run_id, "approve")
+    assert "REFUSED: the request is refused by user" in site.log(RELEASE, release_run_id, "outcome")
+    assert site.world.site.writing_calls() == writes
+    assert site.world.approvals()[-1]["state"] == "refused"
+    assert held.request["digest"] == site.world.approvals()[-1]["digest"]
+
+
+def test_b4_an_answer_by_the_api_without_a_form_is_refused(site: Site) -> None:
+    """Airflow lets a script leave out the whole form."""
+    _, release_run_id = drop_and_ask(site, 1)
+    site.answer(release_run_id, APPROVE_ALL)
+    assert site.end(RELEASE, release_run_id)["approve"] == "failed"
+    assert site.world.approvals()[-1]["state"] == "refused"
+
+
+def test_b4_an_answer_by_the_api_with_all_that_is_needed_is_taken(site: Site) -> None:
+    """The same checks let it through: some courses of the plan, and no others."""
+    drop(site, 2)
+    held, release_run_id = drop_and_ask(site, 3)
+    given = {"reason": "half of it is right", "digest": held.request["digest"], "courses": [course(3)]}
+    site.answer(release_run_id, APPROVE_COURSES, **given)
+    assert set(site.end(RELEASE, release_run_id).values()) == {"success"}
+    assert (len(site.world.moodle.groups(course(2))), len(site.world.moodle.groups(course(3)))) == (1, 0)
+
+
+def test_b5_a_request_that_nobody_answers_expires(site: Site) -> None:
+    """It waits without a worker, looks again when its time is over, and an answer afterwards changes nothing."""
+    site.world.configure(approval={"expires_hours": 0.01})
+    held, release_run_id = drop_and_ask(site, 4)
+    states = site.end(RELEASE, release_run_id)
+    assert (states["approve"], states["apply"]) == ("failed", "upstream_failed")
+    assert "EXPIRED: this request is expired (nobody answered until" in site.log(RELEASE, release_run_id, "approve")
+    writes = site.world.site.writing_calls()
+    site.answer(release_run_id, APPROVE_ALL, reason="late", digest=held.request["digest"], courses=None)
+    time.sleep(5)
+    assert site.states(RELEASE, release_run_id)["approve"] == "failed"
+    assert (site.world.site.writing_calls(), site.world.approvals()[-1]["state"]) == (writes, "expired")
+    site.world.configure(approval={"expires_hours": 20})
+
+
+def test_b4_a_superseded_request_ends_by_itself(site: Site) -> None:
+    """It looks every few minutes, here seconds, and waits on while it is open."""
+    site.world.configure(approval={"look_every_minutes": 0.05})
+    _, release_run_id = drop_and_ask(site, 5)
+    until(lambda: looks(site, release_run_id) >= 3)
+    assert site.world.approvals()[-1]["state"] == "open"
+    drop(site, 6)
+    later = site.world.sync(run_id=f"manual__{time.time_ns()}")
+    assert not later.request["joined"]
+    states = site.end(RELEASE, release_run_id)
+    assert (states["approve"], states["apply"]) == ("failed", "upstream_failed")
+    assert "SUPERSEDED: this request is superseded" in site.log(RELEASE, release_run_id, "approve")
+
+
+def course(at: int) -> str:
+    return f"COMP{at:04}_26-27"
+
+
+def drop(site: Site, at: int) -> None:
+    """The source drops the course's last group."""
+    site.world.source.drop_group(course(at), f"COMP{at:04}-TUT0")
+
+
+def drop_and_ask(site: Site, at: int) -> tuple[Outcome, str]:
+    drop(site, at)
+    return site.ask()
+
+
+def looks(site: Site, release_run_id: str) -> int:
+    """How often the waiting task has parked."""
+    return site.log(RELEASE, release_run_id, "approve").count("Pausing task as AWAITING_INPUT")

@@ -1,0 +1,75 @@
+"""Search universities for one that breaks a law: ``make laws-long`` shows 10,000 to all of them.
+
+    python -m tests.laws [--universities N] [--seed FIRST] [--at-once PROCESSES] [--shrink]
+
+Universities are drawn in lots, each with a seed of its own, so that a lot that breaks a law is drawn again by
+``--seed THAT --universities 100 --shrink``, which makes the example small.  Exits with 1 where a law was broken.
+"""
+
+import argparse
+import os
+import resource
+import sys
+import traceback
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from time import monotonic
+
+from tests.laws.search import OF_ANOTHER_PLAN, OF_ONE_PLAN, search
+
+LOT = 100
+FIRST = 1000  # the seeds below are those of the test runs
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What became of one seed's universities; ``broken`` is the broken law with what it said."""
+
+    seed: int
+    shown: int
+    cpu_seconds: float
+    broken: str = ""
+
+
+def draw(seed: int, universities: int, shrink: bool) -> Lot:
+    began = _cpu_seconds()
+    try:
+        shown, broken = search(seed, universities, every=True, shrink=shrink), ""
+    except Exception:  # noqa: BLE001 (whatever a law or the engine raises is a counter-example)
+        shown, broken = 0, traceback.format_exc()
+    return Lot(seed, shown, _cpu_seconds() - began, broken)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> int:
+    """Show them, a line for each lot and a summary."""
+    parser = argparse.ArgumentParser(prog="python -m tests.laws", description=__doc__.partition("\n")[0])
+    parser.add_argument("--universities", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=FIRST, help="of the first lot")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--shrink", action="store_true", help="make what breaks a law as small as it can be")
+    wanted = parser.parse_args()
+    lots = range(wanted.seed, wanted.seed + -(-wanted.universities // LOT))
+    print(f"{wanted.universities} universities, {len(OF_ONE_PLAN) + len(OF_ANOTHER_PLAN)} laws, {len(lots)} lots")
+    began, shown, cpu_seconds, broken = monotonic(), 0, 0.0, []
+    # A process for each lot: what one leaves in memory is no other's.
+    with ProcessPoolExecutor(wanted.at_once, max_tasks_per_child=1) as pool:
+        left = {pool.submit(draw, seed, min(LOT, wanted.universities), wanted.shrink) for seed in lots}
+        for done in as_completed(left):
+            lot = done.result()
+            shown, cpu_seconds = shown + lot.shown, cpu_seconds + lot.cpu_seconds
+            broken += [lot] if lot.broken else []
+            word = f"BROKEN\n{lot.broken}" if lot.broken else "held"
+            print(f"seed {lot.seed}: {word}; {shown} shown, {monotonic() - began:.0f} s", flush=True)
+    print(f"{shown} universities in {cpu_seconds:.0f} CPU seconds; {len(broken)} lots broke a law")
+    for lot in broken:
+        print(f"  again: python -m tests.laws --seed {lot.seed} --universities {LOT} --shrink")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
