@@ -8,41 +8,15 @@ Universities are drawn in lots, each with a seed of its own, so that a lot that 
 
 import argparse
 import os
-import resource
 import sys
-import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from time import monotonic
 
-from tests.laws.search import OF_ANOTHER_PLAN, OF_ONE_PLAN, search
+from tests.laws.lot import draw  # a new process finds nothing in a package's __main__
+from tests.laws.search import OF_ANOTHER_PLAN, OF_ONE_PLAN
 
 LOT = 100
 FIRST = 1000  # the seeds below are those of the test runs
-
-
-@dataclass(frozen=True)
-class Lot:
-    """What became of one seed's universities; ``broken`` is the broken law with what it said."""
-
-    seed: int
-    shown: int
-    cpu_seconds: float
-    broken: str = ""
-
-
-def draw(seed: int, universities: int, shrink: bool) -> Lot:
-    began = _cpu_seconds()
-    try:
-        shown, broken = search(seed, universities, every=True, shrink=shrink), ""
-    except Exception:  # noqa: BLE001 (whatever a law or the engine raises is a counter-example)
-        shown, broken = 0, traceback.format_exc()
-    return Lot(seed, shown, _cpu_seconds() - began, broken)
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:

@@ -19,7 +19,14 @@ from include.groupsync.model.verdict import Effect, Observation, Verdict
 from include.groupsync.report.pages import rejected_csv, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 
-RUN = {"run_id": "manual__1", "term": "T1", "environment": "sandbox", "reported_at": "2026-01-12T02:00:00+00:00"}
+RUN = {
+    "run_id": "manual__1",
+    "term": "T1",
+    "environment": "sandbox",
+    "reported_at": "2026-01-12T02:00:00+00:00",
+    "reclaim": None,
+    "approval": None,
+}
 ORDER = ["extract", "compare", "apply"]
 EVIL = '"><script>alert(1)</script>&{{7*7}}'
 
