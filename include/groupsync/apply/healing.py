@@ -9,7 +9,7 @@ it by the journal and removes it.
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from include.groupsync.apply.pacing import Pace
 from include.groupsync.apply.ports import Journal, Writer
@@ -53,10 +53,11 @@ class Healing:
         there = list(refreshes)
         if not there:
             return
-        changes = [Change(one.thing, None, REFRESH) for one in there]
         intents = [
-            Intent(change, 0, one.course_id, grouping_id=one.moodle_id)
-            for change, one in zip(changes, there, strict=True)
+            Intent(
+                Change(one.thing, None, REFRESH), 0, one.course_id, grouping_id=one.moodle_id, image=_image(one.thing)
+            )
+            for one in there
         ]
         entries = self.journal.intend(intents)
         outcome, reason = Outcome.UNKNOWN, None
@@ -103,6 +104,12 @@ class Healing:
                 return call()
 
         return self.pace.insist(paced)
+
+
+def _image(thing: Grouping) -> dict[str, Any]:
+    """All that there is to it: nobody puts a group into it in the moment that it lives."""
+    fields = {"idnumber": thing.key, "name": thing.name, "description": "", "description_format": 1}
+    return fields | {"groups": [], "used_by": []}
 
 
 def _refresh(course_id: int, course: str) -> Refresh:
