@@ -29,8 +29,8 @@ clean: stop  ## stop, and remove all that was made here, the virtual environment
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 test: check parts $(READY)  ## all checks and all tests, end to end through Airflow too (REQUIRE_ALL=1: no part may be missing)
-	$(BIN)/python -m pytest -m "not slow" -n 2 $(PYTEST_ARGS)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not alone" -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m alone $(PYTEST_ARGS)
 
 test-fast: $(READY)  ## the tests that need no Airflow, no browser and no whole run
 	$(BIN)/python -m pytest -m "not slow" -n 2 $(PYTEST_ARGS)

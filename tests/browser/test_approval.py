@@ -25,7 +25,7 @@ from tests.conftest import ROOT
 from tests.dags.test_dags import connections
 from tests.world import NO_BREAKER, TERM1, Outcome, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("chromium")]
 
 SYNC, RELEASE = "moodle_group_sync", "moodle_group_release"
 SECONDS = 900  # on a busy machine; an idle one takes a tenth

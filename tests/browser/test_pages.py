@@ -10,7 +10,7 @@ import pytest
 from tests.browser.chromium import QUIET
 from tests.world import NO_BREAKER, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("chromium")]
 
 
 def opened(page: Path, profile: Path) -> str:

@@ -7,7 +7,7 @@ import requests
 
 from include.groupsync.model.run_path import run_name, safe_run_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 DAG_ID = "moodle_group_try"
 REPORT = "<!doctype html><h1>What the run did</h1>"
 

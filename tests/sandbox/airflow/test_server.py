@@ -28,6 +28,7 @@ def test_nobody_listening_is_not_healthy():
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_run_is_followed_to_its_end(local_airflow):
     client = local_airflow.client()
     client.unpause("moodle_group_try")
@@ -39,6 +40,7 @@ def test_a_run_is_followed_to_its_end(local_airflow):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_failed_tasks_log_says_why(local_airflow):
     client = local_airflow.client()
     client.unpause("moodle_group_try")
@@ -50,6 +52,7 @@ def test_a_failed_tasks_log_says_why(local_airflow):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_watched_run_prints_its_tasks_and_the_log_of_the_one_that_failed(local_airflow, capsys):
     run_id, state = run_dag(local_airflow.client(), "moodle_group_try", {"fail": True}, 120)
     printed = capsys.readouterr().out
@@ -61,6 +64,7 @@ def test_a_watched_run_prints_its_tasks_and_the_log_of_the_one_that_failed(local
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_runs_cut_off_by_a_stop_are_closed(local_airflow):
     """Their tasks were killed with Airflow, which would wait minutes for their heartbeat."""
     client = local_airflow.client()
@@ -71,6 +75,7 @@ def test_runs_cut_off_by_a_stop_are_closed(local_airflow):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_stop_leaves_no_process_and_no_port(tmp_path):
     """SIGTERM alone leaves workers behind more often than not."""
     project = make_throw_away_project(tmp_path / "project")

@@ -82,6 +82,7 @@ with create_session() as session:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_applied_twice_the_second_file_replaces_what_it_names(tmp_path):
     """Delete, then add: a password that is gone from the file is gone from Airflow; the rest stays."""
     environment = airflow_environment(ROOT, tmp_path, 18090)
