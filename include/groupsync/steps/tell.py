@@ -17,7 +17,7 @@ from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
 from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.impact import leave_impact
-from include.groupsync.steps.journaling import forget_the_old, save_journal
+from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Run, recorded, step_records
 
@@ -61,8 +61,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         folder.save_json("changes", {"digest": document["plan"]["digest"], "courses": courses})
         folder.save_text("plan.html", plan_page(document, courses))
         leave_impact(deployment, folder, about)
-    save_journal(deployment, run, folder)
-    forget_the_old(deployment)
+    keep_journal(deployment, run, folder)
     return {"headline": headline(document)}
 
 
