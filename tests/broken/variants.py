@@ -163,9 +163,9 @@ VARIANTS = (
     ),
     Variant(
         "P5",
-        "apply/executor.py",
-        'fields = {"name": after.name, "description": after.description or "", "idnumber": own}',
-        'fields = {"name": after.name, "description": "", "idnumber": own}',
+        "apply/sending.py",
+        'fields = {"name": after.name, "description": after.description or "", "idnumber": after.key}',
+        'fields = {"name": after.name, "description": "", "idnumber": after.key}',
         "What is created gets no description.",
     ),
     Variant(
