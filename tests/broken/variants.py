@@ -397,7 +397,7 @@ VARIANTS = (
     Variant(
         "I3",
         "steps/act.py",
-        "    require_identity(deployment, client)\n",
+        "        require_identity(deployment, client)\n",
         "",
         "Nobody asks again who the others are before the first write.",
     ),
