@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
-from include.groupsync.model.frames import Schema
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
@@ -139,12 +138,6 @@ def save_snapshot(folder: RunFolder, snapshot: Snapshot) -> None:
 
 def load_snapshot(folder: RunFolder) -> Snapshot:
     return Snapshot(**{name: folder.frame(f"moodle/{name}") for name in SCHEMAS})
-
-
-def save_frames(folder: RunFolder, prefix: str, frames: Mapping[str, tuple[Any, Schema]]) -> None:
-    """Several frames with their schemas below one prefix."""
-    for name, (frame, schema) in frames.items():
-        folder.save_frame(f"{prefix}{name}", frame, schema)
 
 
 def load_ledger(folder: RunFolder) -> dict[str, Any]:
