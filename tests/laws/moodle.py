@@ -75,6 +75,11 @@ class MemoryMoodle:
 
     # --- reading
 
+    def objects_now(self, kind: Kind, ids: Sequence[int]) -> dict[int, Now]:
+        """Without what they hold."""
+        objects = self.state.groups if kind is Kind.GROUP else self.state.groupings
+        return {at: self._now(objects[at], (), at) for at in ids if at in objects}
+
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
         return {at: self._now(self.state.groups[at], self.state.members, at) for at in ids if at in self.state.groups}
 

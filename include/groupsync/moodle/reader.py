@@ -267,10 +267,14 @@ def _object(found: Mapping[str, Any], id_column: str) -> dict[str, Any]:
 
 
 class ObjectsNow:
-    """Single objects past the cache, for the look before a delete (rule A2)."""
+    """Single objects past the cache, for the look before a write (rules A2, G1)."""
 
     def __init__(self, client: MoodleClient):
         self._client = client
+
+    def objects_now(self, kind: Kind, ids: Sequence[int]) -> dict[int, Now]:
+        """Groupings or groups without what they hold; an id that is gone is left out."""
+        return {one["id"]: _now(one, ()) for one in self._ask(f"core_group_get_{kind}s", f"{kind}ids", ids, RAW)}
 
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
         """Groups with their members; an id that is gone is left out."""
