@@ -77,19 +77,16 @@ class LookAgain:
 
     def _before_deletes(self, intents: list[Intent]) -> _Sight:
         sight = self._with_inside(intents)
+        course_ids = sorted({intent.course_id for intent in intents})
+        inside = self.reader.links_in(course_ids) if sight.groups else {}
         links: dict[int, list[int]] = {}
+        for group_id, several in (item for own in inside.values() for item in own.items()):
+            links.setdefault(group_id, []).extend(several)
+        asked = {course_id: _in_question(sight, course_id, inside.get(course_id, {})) for course_id in course_ids}
+        asked = {course_id: question for course_id, question in asked.items() if question.objects}
         uses: dict[tuple[str, int], list[Use]] = {}
-        for course_id in sorted({i.course_id for i in intents}):
-            own = self.reader.links_in(course_id) if sight.groups else {}
-            for group_id, several in own.items():
-                links.setdefault(group_id, []).extend(several)
-            asked = InQuestion(
-                groups=_named(sight.groups, course_id),
-                groupings=_named(sight.groupings, course_id),
-                links=frozenset((grouping, group) for group, several in own.items() for grouping in several),
-            )
-            for use in self.reader.uses_in(course_id, asked) if asked.objects else []:
-                uses.setdefault((use.kind, use.moodle_id), []).append(use)
+        for use in (use for several in self.reader.uses_in(asked).values() for use in several):
+            uses.setdefault((use.kind, use.moodle_id), []).append(use)
         return replace(sight, links=links, uses=uses)
 
     # --- what differs
@@ -187,6 +184,14 @@ def _elsewhere(kind: Kind, there: Now | None) -> str:
 
 def _skipped(reason: str) -> Left:
     return Left(Outcome.SKIPPED, reason)
+
+
+def _in_question(sight: _Sight, course_id: int, own: Mapping[int, list[int]]) -> InQuestion:
+    return InQuestion(
+        groups=_named(sight.groups, course_id),
+        groupings=_named(sight.groupings, course_id),
+        links=frozenset((grouping, group) for group, several in own.items() for grouping in several),
+    )
 
 
 def _named(objects: Mapping[int, Now], course_id: int) -> dict[int, str]:

@@ -1,6 +1,6 @@
 """What the executor needs of the world, as small protocols: a dry run or a test is another implementation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from include.groupsync.model.change import Change
@@ -32,7 +32,8 @@ class Reader(Protocol):
     """Objects past Moodle's cache; an id that is no longer there is left out of the answer.
 
     ``objects_now`` does not say what they hold.  ``objects_in`` finds a course's objects by Moodle's list, which may
-    hide a new one; what it gives is true.
+    hide a new one; what it gives is true.  ``links_in`` gives by course and group the groupings that a group is in,
+    ``uses_in`` by course what uses the objects in question.
     """
 
     def objects_now(self, kind: Kind, ids: Sequence[int]) -> dict[int, Now]: ...
@@ -40,8 +41,8 @@ class Reader(Protocol):
     def groupings_now(self, ids: Sequence[int]) -> dict[int, Now]: ...
     def objects_in(self, kind: Kind, course_id: int) -> dict[int, Now]: ...
     def enrolled_in(self, course_id: int) -> frozenset[int]: ...
-    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]: ...
-    def links_in(self, course_id: int) -> dict[int, list[int]]: ...
+    def uses_in(self, asked: Mapping[int, InQuestion]) -> dict[int, list[Use]]: ...
+    def links_in(self, course_ids: Sequence[int]) -> dict[int, dict[int, list[int]]]: ...
 
 
 class Journal(Protocol):
