@@ -1,9 +1,5 @@
-"""Changes that are spoiled between the plan and the writing fail alone, with their reason and their row (rule A3).
+"""Changes that are spoiled between the plan and the writing fail alone, with their reason and their row (rule A3)."""
 
-``APPLY=long`` spoils 100 of 10,000 changes; otherwise a tenth of both.
-"""
-
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +14,7 @@ from tests.world import NO_BREAKER, TERM1, Outcome, World
 
 pytestmark = pytest.mark.slow
 
-COURSES = [f"C{n:02}" for n in range(20 if os.environ.get("APPLY") == "long" else 2)]
+COURSES = [f"C{n:02}" for n in range(20)]
 PEOPLE = [f"u{n:02}" for n in range(60)]
 _CHANGES = 500  # of a course: 5 of them are spoiled, and one person is unenrolled
 _OF_M1 = ("M1", "A6U", "T1", TERM1)

@@ -5,7 +5,7 @@ Here is the order: a phase ends before the next begins, and of two batches with 
 for the first.  Only this thread looks before a batch, writes outcomes and learns ids; calls fly in others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from include.groupsync.apply.batching import Batch, batches
@@ -21,7 +21,7 @@ from include.groupsync.errors import GroupsyncError, MoodleRefused, MoodleUnreac
 from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.plan import Plan
+from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.things import Group, Grouping
 
 
@@ -50,7 +50,7 @@ class Executor:
     reader: Reader
     journal: Journal
     ids: Ids
-    expected_members: dict[int, frozenset[int]] = field(default_factory=dict)
+    expected_members: Mapping[int, frozenset[int]] = field(default_factory=dict)
     user_keys: dict[int, str] = field(default_factory=dict)
     formats: dict[tuple[Kind, int], int] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
@@ -60,7 +60,7 @@ class Executor:
     _why: str | None = None  # nothing more is sent
     _stopped: GroupsyncError | None = None
 
-    def apply(self, plan: Plan, record: Record) -> None:
+    def apply(self, plan: Plan | StoredPlan, record: Record) -> None:
         """Send every change; ``record`` is told what became of each, batch by batch.
 
         What the same run has done already is not sent again.  Outside the hours for writing nothing is sent.
