@@ -11,10 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast rules laws-long mutants incident check lock venv parts
+.PHONY: help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-memory check lock venv parts
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(READY)  ## sync a sample university into a Moodle stand-in (ONCE=1: check the result, stop, exit code)
 	@$(BIN)/python -m sandbox.demo start $(if $(filter-out 0,$(ONCE)),--once)
@@ -46,6 +46,12 @@ mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours
 
 incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
 	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)
+
+bench-apply: $(READY)  ## the executor beside a client with one call per object (minutes; BENCH_ARGS="--in-flight 1")
+	$(BIN)/python -m bench.apply $(BENCH_ARGS)
+
+bench-memory: $(READY)  ## memory of applying a plan of a million changes (minutes)
+	$(BIN)/python -m bench.memory
 
 check: $(READY)  ## ruff, mypy (strict on the engine), import contracts
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ class CallLog:
             with self._lock:
                 count = self._counts.setdefault(function, [0, 0])
                 count[0] += 1
-                count[1] += _items(variables)
+                count[1] += items_in(variables)
 
     def summary(self) -> Summary:
         """The counts so far."""
@@ -55,6 +55,7 @@ class CallLog:
             database.execute("DELETE FROM standin_calls")
 
 
-def _items(variables: Form) -> int:
+def items_in(variables: Form) -> int:
+    """How many items a call's first list has; 1 without a list."""
     lists = [value for value in variables.values() if isinstance(value, dict)]
     return len(lists[0]) if lists else 1

@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.moodle import php, types
 from sandbox.moodle.access import SYSTEM_CONTEXT, Call
-from sandbox.moodle.calls import CallLog
+from sandbox.moodle.calls import CallLog, items_in
 from sandbox.moodle.database import Database, Pool, Row
 from sandbox.moodle.descriptions import Description, Many, Value, clean_result, validate
 from sandbox.moodle.errors import AccessDenied, InvalidParameter, MissingRecord, MoodleException, WriteError
@@ -27,6 +29,8 @@ class Options:
     max_input_vars: int = 5000
     delay_request_ms: float = 0
     delay_item_ms: float = 0
+    # What every call goes through, by function and count of items: a bench gives it a real site's costs.
+    around: Callable[[str, int], AbstractContextManager[None]] = lambda _function, _items: nullcontext()
     site_url: str | None = None
 
 
@@ -48,6 +52,10 @@ class RestServer:
 
     def answer(self, variables: Form, url: str) -> Answer:
         """Answer one request made of these form variables to a site at this address."""
+        with self._options.around(str(variables.get("wsfunction", "")), items_in(variables)):
+            return self._answer(variables, url)
+
+    def _answer(self, variables: Form, url: str) -> Answer:
         time.sleep(self._options.delay_request_ms / 1000)
         wanted = variables.pop("moodlewsrestformat", None)
         as_json = wanted == "json"

@@ -52,6 +52,9 @@ class LedgerBook:
             if one.outcome is Outcome.DONE and intent.change.rule != REFRESH:
                 self._done(intent, one.made_id)
 
+    def leave(self, left: Sequence[tuple[Intent, str]]) -> None:
+        """What was not sent makes nothing managed."""
+
     def done(self, changes: Sequence[Change]) -> dict[int, int | None]:
         """No run here goes on after it was interrupted."""
         return {}

@@ -1,6 +1,6 @@
 """A Moodle in memory that refuses what Moodle refuses, and what a run may read of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -75,6 +75,11 @@ class MemoryMoodle:
 
     # --- reading
 
+    def objects_now(self, kind: Kind, ids: Sequence[int]) -> dict[int, Now]:
+        """Without what they hold."""
+        objects = self.state.groups if kind is Kind.GROUP else self.state.groupings
+        return {at: self._now(objects[at], (), at) for at in ids if at in objects}
+
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
         return {at: self._now(self.state.groups[at], self.state.members, at) for at in ids if at in self.state.groups}
 
@@ -95,12 +100,15 @@ class MemoryMoodle:
     def enrolled_in(self, course_id: int) -> frozenset[int]:
         return frozenset(user_id for course, user_id in self.state.enrolled if course == course_id)
 
-    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]:
+    def uses_in(self, asked: Mapping[int, InQuestion]) -> dict[int, list[Use]]:
         """No activity uses anything here."""
-        return []
+        return {course_id: [] for course_id in asked}
 
-    def links_in(self, course_id: int) -> dict[int, list[int]]:
-        """The groupings of every group that is in one of the course."""
+    def links_in(self, course_ids: Sequence[int]) -> dict[int, dict[int, list[int]]]:
+        """The groupings of every group that is in one of the courses."""
+        return {course_id: self._links_in(course_id) for course_id in course_ids}
+
+    def _links_in(self, course_id: int) -> dict[int, list[int]]:
         own = {at for at, one in self.state.groupings.items() if one.course_id == course_id}
         links = sorted(pair for pair in self.state.links if pair[0] in own)
         return {group: [a for a, b in links if b == group] for _, group in links}

@@ -36,9 +36,6 @@ TIGHT = {"breaker": {"run_deletes": {"fraction": 0, "floor": 0}, "run_removals":
 # Not yet: what a call did whose answer was lost is not found out, so that a link or membership which it made is
 # taken for somebody else's.
 LOST_ANSWERS_ARE_SETTLED = True
-# An idnumber that a hand takes away between the reading and the writing: a delete looks again (rule A2), an update
-# does not yet, and renames or describes what by then is somebody's own (rule G1).
-UPDATES_LOOK_AGAIN = False
 
 
 def start(folder: Path, limits: dict[str, Any]) -> Path:
@@ -185,7 +182,7 @@ class Machine(RuleBasedStateMachine):
     def sync_while_somebody_works_in_moodle(self, source: list[Edit], some: list[Edit]) -> None:
         """Between what was read and what is written, a hand changes things: rule A2 and refusals."""
         self._edit(source, [])
-        self._run(before_apply=[one for one in some if UPDATES_LOOK_AGAIN or one.verb != "other_idnumber"])
+        self._run(before_apply=some)
 
     def _edit(self, source: list[Edit], hand: list[Edit]) -> None:
         self.edit_the_source(source)

@@ -2,17 +2,17 @@
 
 What goes in one call is ``batching``'s, what becomes of a call ``sending``'s, when it may be sent ``pacing``'s.
 Here is the order: a phase ends before the next begins, and of two batches with a course in common the second waits
-for the first.  Only this thread reads before a delete, writes outcomes and learns ids; calls fly in others.
+for the first.  Only this thread looks before a batch, writes outcomes and learns ids; calls fly in others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from include.groupsync.apply.batching import Batch, batches
-from include.groupsync.apply.before_delete import BeforeDelete
 from include.groupsync.apply.healing import Healing
 from include.groupsync.apply.ids import Ids
 from include.groupsync.apply.in_flight import InFlight
+from include.groupsync.apply.look_again import Left, LookAgain
 from include.groupsync.apply.pacing import Pace
 from include.groupsync.apply.ports import Journal, Reader, Writer
 from include.groupsync.apply.sending import Delivery, Means, still_taken
@@ -21,7 +21,7 @@ from include.groupsync.errors import GroupsyncError, MoodleRefused, MoodleUnreac
 from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.plan import Plan
+from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.things import Group, Grouping
 
 
@@ -36,6 +36,7 @@ class Result:
 
 
 Record = Callable[[Result], None]
+_OBJECTS = (Kind.GROUPING, Kind.GROUP)
 
 
 @dataclass
@@ -49,17 +50,17 @@ class Executor:
     reader: Reader
     journal: Journal
     ids: Ids
-    expected_members: dict[int, frozenset[int]] = field(default_factory=dict)
+    expected_members: Mapping[int, frozenset[int]] = field(default_factory=dict)
     user_keys: dict[int, str] = field(default_factory=dict)
     formats: dict[tuple[Kind, int], int] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
     _batch: int = 0
-    _names: dict[tuple[Kind, int], str] = field(default_factory=dict)  # as this run has left them
+    _as_left: dict[tuple[Kind, int], Grouping | Group] = field(default_factory=dict)  # what this run has changed
     _undone: set[tuple[Kind, str, str]] = field(default_factory=set)  # names that were not freed
     _why: str | None = None  # nothing more is sent
     _stopped: GroupsyncError | None = None
 
-    def apply(self, plan: Plan, record: Record) -> None:
+    def apply(self, plan: Plan | StoredPlan, record: Record) -> None:
         """Send every change; ``record`` is told what became of each, batch by batch.
 
         What the same run has done already is not sent again.  Outside the hours for writing nothing is sent.
@@ -70,7 +71,7 @@ class Executor:
         healing = Healing(self.writer, self.journal, self.pace)
         settling = Settling(self.reader, healing, self.pace)
         means = Means(self.writer, self.reader, healing, settling, self.pace, self.formats)
-        look = BeforeDelete(self.reader, self.expected_members, self.user_keys, self._names)
+        look = LookAgain(self.reader, self.expected_members, self.user_keys, self._as_left)
         phase = None
         with InFlight[Delivery](self.pace.in_flight) as flights:
             for batch in batches(plan.changes(), self.writer, self.pace.objects_per_minute):
@@ -87,9 +88,7 @@ class Executor:
         if self._stopped is not None:
             raise self._stopped
 
-    def _start(
-        self, flights: InFlight[Delivery], batch: Batch, means: Means, look: BeforeDelete, record: Record
-    ) -> None:
+    def _start(self, flights: InFlight[Delivery], batch: Batch, means: Means, look: LookAgain, record: Record) -> None:
         """Send what of a batch is to be sent."""
         changes = self._not_done(batch.changes, record)
         self._why = self._why or self.pace.closed()
@@ -117,31 +116,36 @@ class Executor:
             record(Result(changes[at], Outcome.DONE, None, moodle_id if made else None))
         return [change for at, change in enumerate(changes) if at not in done]
 
-    def _intents(self, changes: list[Change], look: BeforeDelete, record: Record) -> list[Intent]:
+    def _intents(self, changes: list[Change], look: LookAgain, record: Record) -> list[Intent]:
         """The intents to be sent; every other change has been recorded, unless an error ends it all."""
         self._batch += 1
         resolved = [(change, self._resolve(change)) for change in changes]
-        waiting = [(change, found) for change, found in resolved if isinstance(found, str)]
-        intents = [found for _, found in resolved if isinstance(found, Intent)]
-        skipped: list[tuple[Change, str]] = []
-        if intents and (intents[0].change.action is Action.DELETE or intents[0].change.is_claim):
-            looked = self._looked(look, intents)
-            skipped = [(i.change, now) for i, now in zip(intents, looked, strict=True) if isinstance(now, str)]
-            intents = [now for now in looked if isinstance(now, Intent)]
-        for outcome, several in ((Outcome.WAITING, waiting), (Outcome.SKIPPED, skipped)):
-            for change, reason in several:
-                if outcome is Outcome.WAITING:
-                    self._not_freed(change)
-                record(Result(change, outcome, reason))
+        looked = iter(self._looked(look, [found for _, found in resolved if isinstance(found, Intent)]))
+        intents, skipped = [], []
+        for change, found in resolved:
+            fate: Intent | Left = next(looked) if isinstance(found, Intent) else found
+            if change.waits_for and (change.kind, change.course, change.waits_for) in self._undone:
+                fate = Left(Outcome.WAITING, still_taken(change.waits_for))
+            if isinstance(fate, Intent):
+                intents.append(fate)
+                continue
+            if isinstance(found, Intent) and fate.outcome is Outcome.SKIPPED:
+                skipped.append((found, fate.reason))
+            self._not_freed(change)
+            record(Result(change, fate.outcome, fate.reason))
+        if skipped:
+            self.journal.leave(skipped)
         return intents
 
-    def _looked(self, look: BeforeDelete, intents: list[Intent]) -> list[Intent | str]:
+    def _looked(self, look: LookAgain, intents: list[Intent]) -> list[Intent | Left]:
         """What the look found; one course that refuses to be read does not keep the others from it."""
+        if not intents or (intents[0].change.action is Action.CREATE and intents[0].change.kind in _OBJECTS):
+            return list(intents)
         try:
             return self.pace.insist(lambda: look.look(intents))
         except MoodleRefused as refused:
             if len(intents) == 1:
-                return [f"it could not be looked at before it was to be deleted: {refused}"]
+                return [Left(Outcome.SKIPPED, f"it could not be looked at before it was to be written: {refused}")]
         middle = len(intents) // 2
         return self._looked(look, intents[:middle]) + self._looked(look, intents[middle:])
 
@@ -179,30 +183,32 @@ class Executor:
         if isinstance(after, Grouping | Group) and moodle_id is not None:
             self.ids.objects[after.kind, after.course, after.key] = moodle_id
             if change.before is not None:
-                self._names[after.kind, moodle_id] = after.name
+                self._as_left[after.kind, moodle_id] = after
 
-    def _resolve(self, change: Change) -> Intent | str:
+    def _resolve(self, change: Change) -> Intent | Left:
         """The intent with Moodle's ids, or why it must wait."""
         course, thing, kind = change.course, change.thing, change.kind
-        if change.waits_for and (kind, course, change.waits_for) in self._undone:
-            return still_taken(change.waits_for)
         found = Intent(change, self._batch, self.ids.courses[course])
         if kind is not Kind.GROUP and kind is not Kind.MEMBERSHIP and not _made(change, Kind.GROUPING):
             grouping_id = self.ids.object_id(Kind.GROUPING, course, thing.grouping)  # type: ignore[union-attr]
             if grouping_id is None:
-                return f"its grouping {thing.grouping} is not in Moodle"  # type: ignore[union-attr]
+                return _waiting(f"its grouping {thing.grouping} is not in Moodle")  # type: ignore[union-attr]
             found = replace(found, grouping_id=grouping_id)
         if kind is not Kind.GROUPING and not _made(change, Kind.GROUP):
             group_id = self.ids.object_id(Kind.GROUP, course, thing.group)  # type: ignore[union-attr]
             if group_id is None:
-                return f"its group {thing.group} is not in Moodle"  # type: ignore[union-attr]
+                return _waiting(f"its group {thing.group} is not in Moodle")  # type: ignore[union-attr]
             found = replace(found, group_id=group_id)
             if kind is Kind.MEMBERSHIP:
                 user_id = self.ids.user_id(change, group_id)
                 if user_id is None:
-                    return "the person's key is no longer one account's"
+                    return _waiting("the person's key is no longer one account's")
                 found = replace(found, user_id=user_id)
         return found
+
+
+def _waiting(reason: str) -> Left:
+    return Left(Outcome.WAITING, reason)
 
 
 def _made(change: Change, kind: Kind) -> bool:

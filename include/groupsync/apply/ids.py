@@ -9,6 +9,7 @@ from include.groupsync.model import keys
 from include.groupsync.model.change import Change
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.lookup import OurMembers
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Ids:
     courses: dict[str, int]
     objects: dict[tuple[Kind, str, str], int]
     users: dict[str, int]
-    removals: dict[tuple[int, str], int]
+    removals: Mapping[tuple[int, str], int]
 
     @classmethod
     def of(
@@ -38,7 +39,7 @@ class Ids:
             courses={row["course"]: row["course_id"] for row in rows(courses)},
             objects=existing,
             users={row["user"]: row["user_id"] for row in rows(unique)},
-            removals={(row["group_id"], row["user"]): row["user_id"] for row in rows(managed)},
+            removals=OurMembers(managed),
         )
 
     def object_id(self, kind: Kind, course: str, key: str) -> int | None:

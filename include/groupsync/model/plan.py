@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from include.groupsync.model.change import NOT_IN_DIGEST, PLAN, Change
 from include.groupsync.model.frames import conform, frame_of
 from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.run_folder import RunFolder
 
 # Rule A1: what is made, from the container inwards; then what goes, from the inside outwards.  A person
 # who moves between groups is added first, so is never without one.
@@ -56,12 +57,7 @@ class Plan:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every change, whatever order the rows came in, on any machine."""
-        hashed = hashlib.sha256()
-        columns = self.frame.drop(columns=list(NOT_IN_DIGEST))
-        for batch in pa.Table.from_pandas(columns, preserve_index=False).to_batches(max_chunksize=50_000):
-            for row in batch.to_pylist():
-                hashed.update(json.dumps(row, ensure_ascii=True, sort_keys=True).encode() + b"\n")
-        return hashed.hexdigest()
+        return _digest(pa.Table.from_pandas(self.frame, preserve_index=False).to_batches(max_chunksize=50_000))
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -73,6 +69,11 @@ class Plan:
         """Every change in order, made as it is asked for: a plan may be larger than the memory for objects."""
         for batch in pa.Table.from_pandas(self.frame, preserve_index=False).to_batches(max_chunksize=10_000):
             yield from map(Change.of_row, batch.to_pylist())
+
+    @property
+    def deletes(self) -> bool:
+        """Whether anything is taken away."""
+        return bool((self.frame["action"] == str(Action.DELETE)).any())
 
     def inverse(self) -> "Plan":
         """The plan that undoes this one."""
@@ -90,3 +91,39 @@ class Plan:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """A plan in a run's folder, read batch by batch: memory does not grow with it."""
+
+    folder: RunFolder
+    name: str
+
+    @cached_property
+    def digest(self) -> str:
+        """As ``Plan.digest``."""
+        return _digest(self.folder.batches(self.name))
+
+    @cached_property
+    def deletes(self) -> bool:
+        """Whether anything is taken away."""
+        delete = str(Action.DELETE)
+        return any(delete in batch["action"].to_pylist() for batch in self.folder.batches(self.name, ["action"]))
+
+    def changes(self) -> Iterator[Change]:
+        """Every change in the plan's order."""
+        for batch in self.folder.batches(self.name):
+            yield from map(Change.of_row, batch.to_pylist())
+
+    def of_courses(self, courses: Collection[str]) -> Plan:
+        """The part of these courses."""
+        return Plan(self.folder.frame_of_courses(self.name, courses))
+
+
+def _digest(batches: Iterable[pa.RecordBatch]) -> str:
+    hashed = hashlib.sha256()
+    for batch in batches:
+        for row in batch.select([name for name in batch.schema.names if name not in NOT_IN_DIGEST]).to_pylist():
+            hashed.update(json.dumps(row, ensure_ascii=True, sort_keys=True).encode() + b"\n")
+    return hashed.hexdigest()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any, TextIO
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from include.groupsync.model.frames import Schema, conform
+from include.groupsync.model.frames import TEXT, Schema, arrow_backed, conform
 from include.groupsync.model.run_path import safe_run_id
 
-_PIECE = 10_000  # rows that are kept in memory while a frame grows
+_PIECE = 10_000  # rows that are kept in memory while a frame grows, or is read bit by bit
+_ROW_GROUP = 50_000  # rows that a reader has to open together
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class RunFolder:
             conform(frame, schema), schema=pa.schema(list(schema.items())), preserve_index=False
         )
         with _Whole(self.path / f"{name}.parquet") as part:
-            pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
+            pq.write_table(table.replace_schema_metadata(None), part, compression="zstd", row_group_size=_ROW_GROUP)
 
     @contextmanager
     def rows_of(self, name: str, schema: Schema) -> Iterator[Callable[[Mapping[str, Any]], None]]:
@@ -69,6 +71,17 @@ class RunFolder:
     def frame(self, name: str) -> pd.DataFrame:
         """The saved frame, Arrow-backed; FileNotFoundError where the step before has not left it."""
         return pd.read_parquet(self.path / f"{name}.parquet", dtype_backend="pyarrow")
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The saved frame's rows in order, some thousands at a time: memory does not grow with the file."""
+        with pq.ParquetFile(self.path / f"{name}.parquet") as file:
+            yield from file.iter_batches(_PIECE, columns=columns and list(columns))
+
+    def frame_of_courses(self, name: str, courses: Collection[str]) -> pd.DataFrame:
+        """The rows of these courses, in order; the frame as a whole is never in memory."""
+        wanted = pa.array(sorted(courses), TEXT)
+        found = [batch.filter(pc.is_in(batch["course"], wanted)) for batch in self.batches(name)]
+        return arrow_backed(pa.Table.from_batches(found)) if found else self.frame(name)
 
     def save_json(self, name: str, document: Mapping[str, Any]) -> None:
         self.save_text(f"{name}.json", json.dumps(document, indent=1, ensure_ascii=False, default=str))

@@ -267,10 +267,14 @@ def _object(found: Mapping[str, Any], id_column: str) -> dict[str, Any]:
 
 
 class ObjectsNow:
-    """Single objects past the cache, for the look before a delete (rule A2)."""
+    """Single objects past the cache, for the look before a write (rules A2, G1)."""
 
     def __init__(self, client: MoodleClient):
         self._client = client
+
+    def objects_now(self, kind: Kind, ids: Sequence[int]) -> dict[int, Now]:
+        """Groupings or groups without what they hold; an id that is gone is left out."""
+        return {one["id"]: _now(one, ()) for one in self._ask(f"core_group_get_{kind}s", f"{kind}ids", ids, RAW)}
 
     def groups_now(self, ids: Sequence[int]) -> dict[int, Now]:
         """Groups with their members; an id that is gone is left out."""
@@ -294,18 +298,24 @@ class ObjectsNow:
         """Who is enrolled in a course, suspended or not."""
         return frozenset(person["user_id"] for person in _participants(self._client, course_id, "id"))
 
-    def links_in(self, course_id: int) -> dict[int, list[int]]:
-        """The groupings that each group of the course is in, by group id."""
-        listed = self._client.read("core_group_get_course_groupings", {"courseid": course_id})
-        found: dict[int, list[int]] = {}
-        for grouping_id, now in self.groupings_now([grouping["id"] for grouping in listed]).items():
+    def links_in(self, course_ids: Sequence[int]) -> dict[int, dict[int, list[int]]]:
+        """The groupings that each group is in, by course of the grouping and group id."""
+
+        def listed(course_id: int) -> list[int]:
+            found = self._client.read("core_group_get_course_groupings", {"courseid": course_id})
+            return [grouping["id"] for grouping in found]
+
+        with ThreadPoolExecutor(self._client.settings.readers) as pool:
+            ids = [grouping_id for several in pool.map(listed, course_ids) for grouping_id in several]
+        found: dict[int, dict[int, list[int]]] = {course_id: {} for course_id in course_ids}
+        for grouping_id, now in self.groupings_now(ids).items():
             for group_id in now.holds:
-                found.setdefault(group_id, []).append(grouping_id)
+                found.setdefault(now.course_id, {}).setdefault(group_id, []).append(grouping_id)
         return found
 
-    def uses_in(self, course_id: int, asked: InQuestion) -> list[Use]:
-        """What in a course uses the objects in question; ``unread`` where Moodle does not tell (rule J1)."""
-        return read_uses(self._client, {course_id: asked}).found[course_id]
+    def uses_in(self, asked: Mapping[int, InQuestion]) -> dict[int, list[Use]]:
+        """What in each course uses the objects in question; ``unread`` where Moodle does not tell (rule J1)."""
+        return read_uses(self._client, asked).found
 
     def _ask(
         self, function: str, argument: str, ids: Sequence[int], options: Mapping[str, Any]

@@ -154,6 +154,14 @@ class RunJournal:
         self._open.update(zip(entries, intents, strict=True))
         return entries
 
+    def leave(self, left: Sequence[tuple[Intent, str]]) -> None:
+        """Write down what was not sent, as it is no longer what the plan expects, and why (rules A2, G1)."""
+        at = self._now()
+        common = {"run_id": self._run_id, "term": self._term, "intent_at": at, "outcome_at": at}
+        common["outcome"] = str(Outcome.SKIPPED)
+        with self._engine.begin() as link:
+            link.execute(JOURNAL.insert(), [_entry(intent) | common | {"reason": reason} for intent, reason in left])
+
     def settle(self, settled: Sequence[Settled]) -> None:
         """Write down the outcomes, and what they change in the ledger."""
         if not settled:

@@ -1,7 +1,7 @@
 """Write what is released to Moodle, and read it back; nothing else in the project writes to Moodle (rule A7)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,7 +17,8 @@ from include.groupsync.model.finding import FINDING, Finding
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.plan import Plan
+from include.groupsync.model.lookup import MembersByGroup
+from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.model.things import Group, Grouping
@@ -27,7 +28,7 @@ from include.groupsync.moodle.writer import MoodleWriter
 from include.groupsync.report.changes import key_of
 from include.groupsync.state import ledger
 from include.groupsync.state.journal import RunJournal
-from include.groupsync.steps.decide import load_split
+from include.groupsync.steps.decide import load_released, load_split
 from include.groupsync.steps.identify import require_identity
 from include.groupsync.steps.release import require_approved
 from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
@@ -35,6 +36,7 @@ from include.groupsync.steps.writing import healing_of, settle_open, sweep, writ
 
 # What may have left something in a course, if only in Moodle's cache.
 _TOUCHED = [str(Outcome.DONE), str(Outcome.REFUSED), str(Outcome.UNKNOWN)]
+_LOT = 50_000  # changes whose courses are read back together
 _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
 
 
@@ -45,16 +47,16 @@ def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, A
     A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.  In a release run
     the approval is looked at once more, and many deletes begin with a few that are read back.
     """
-    part = load_split(folder).released
     if run.release is None:
-        return apply_part(deployment, run, folder, part)
+        return apply_part(deployment, run, folder, load_released(folder))
+    part = load_split(folder).released  # what people approve is never so much that it would not fit into memory
     require_approved(deployment, run)
     limits = deployment.settings.approval
     return apply_part(deployment, run, folder, part, cut(part, limits.canary_over, limits.canary_size))
 
 
 def apply_part(
-    deployment: Deployment, run: Run, folder: RunFolder, part: Plan, slices: Cut | None = None
+    deployment: Deployment, run: Run, folder: RunFolder, part: Plan | StoredPlan, slices: Cut | None = None
 ) -> Mapping[str, Any]:
     """Send a part of a judged plan that is released; the identity is compared once more before (rule I3).
 
@@ -121,7 +123,7 @@ def _require_sound(
 ) -> None:
     """ApplyError unless every delete of the canary was done and, read back, is gone."""
     bad = [f"{key_of(one.change)}: {one.reason}" for one in first if one.outcome is not Outcome.DONE]
-    found, _ = _read_back(deployment, folder, client, first, {slices.course})
+    found, _ = _read_back(deployment, folder, client, _ids(folder), first, {slices.course})
     folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
     bad += [f"{one.key}: {one.reason}" for one in found]
     if bad:
@@ -153,25 +155,63 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
 
     A course whose list is out of date, as somebody looked while it was written to, is healed.
     """
-    outcomes, client = folder.frame("outcomes"), client_of(deployment)
-    touched = set(outcomes.loc[outcomes["outcome"].isin(_TOUCHED), "course"])
-    results = _results(load_split(folder).released, outcomes)
-    found, now = _read_back(deployment, folder, client, results, touched)
-    _heal(deployment, run, client, now)
+    client, ids, released = client_of(deployment), _ids(folder), load_released(folder)
+    counts, touched = _touched(folder)
+    found: list[Finding] = []
+    stale: dict[int, str] = {}
+    for some in _lots(counts, touched):
+        results = _results(released.of_courses(some), folder.frame_of_courses("outcomes", some))
+        differs, now = _read_back(deployment, folder, client, ids, results, some)
+        found += differs
+        courses = {row["course_id"]: row["course"] for row in rows(now.courses)}
+        stale |= {course_id: courses[course_id] for course_id in now.stale["course_id"]}
+    _heal(deployment, run, client, stale)
     folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
     if found:
         raise ApplyError(
             f"Moodle differs from what was written in {len(found)} places, such as"
             f" {found[0].course}: {found[0].reason}. The report lists all of them."
         )
-    return {"compared": len(results), "courses": len(touched), "calls": dict(client.calls)}
+    return {"compared": counts.total(), "courses": len(touched), "calls": dict(client.calls)}
+
+
+def _touched(folder: RunFolder) -> tuple[Counter[str], set[str]]:
+    """How many changes each course has, and the courses that may have been written to."""
+    counts: Counter[str] = Counter()
+    touched: set[str] = set()
+    for batch in folder.batches("outcomes", ["course", "outcome"]):
+        several = zip(batch["course"].to_pylist(), batch["outcome"].to_pylist(), strict=True)
+        for course, outcome in several:
+            counts[course] += 1
+            if outcome in _TOUCHED:
+                touched.add(course)
+    return counts, touched
+
+
+def _lots(counts: Counter[str], touched: set[str]) -> Iterator[set[str]]:
+    """The courses in lots that are compared together: memory is bounded by a lot, not by the plan."""
+    lot: set[str] = set()
+    size = 0
+    for course in sorted(touched):
+        lot.add(course)
+        size += counts[course]
+        if size >= _LOT:
+            yield lot
+            lot, size = set(), 0
+    if lot:
+        yield lot
 
 
 def _read_back(
-    deployment: Deployment, folder: RunFolder, client: MoodleClient, results: list[Result], touched: set[str]
+    deployment: Deployment,
+    folder: RunFolder,
+    client: MoodleClient,
+    ids: Ids,
+    results: list[Result],
+    touched: set[str],
 ) -> tuple[list[Finding], Snapshot]:
     """Where Moodle, read again in the touched courses, is not what these results say; and what was read."""
-    courses, ids = folder.frame("moodle/courses"), _ids(folder)
+    courses = folder.frame("moodle/courses")
     known = _known_objects(results, ids, touched)
     now = read_snapshot(
         client,
@@ -200,12 +240,10 @@ def _known_objects(results: list[Result], ids: Ids, touched: set[str]) -> dict[K
     return known
 
 
-def _heal(deployment: Deployment, run: Run, client: MoodleClient, now: Snapshot) -> None:
-    stale = set(now.stale["course_id"])
+def _heal(deployment: Deployment, run: Run, client: MoodleClient, stale: Mapping[int, str]) -> None:
     if stale:
         with writing(deployment, run, client) as pace:
-            courses = {row["course_id"]: row["course"] for row in rows(now.courses)}
-            healing_of(deployment, run, client, pace).heal({at: courses[at] for at in sorted(stale)})
+            healing_of(deployment, run, client, pace).heal(stale)
 
 
 def _ids(folder: RunFolder) -> Ids:
@@ -223,15 +261,12 @@ def _formats(snapshot: Snapshot) -> dict[tuple[Kind, int], int]:
     }
 
 
-def _before_images(snapshot: Snapshot, users: pd.DataFrame, part: Plan) -> dict[str, Any]:
-    """What the deletes' before-images and the look before them need, for the courses that lose something."""
-    if not (part.frame["action"] == "delete").any():
+def _before_images(snapshot: Snapshot, users: pd.DataFrame, part: Plan | StoredPlan) -> dict[str, Any]:
+    """What the deletes' before-images and the look before them need."""
+    if not part.deletes:
         return {}
-    members: dict[int, set[int]] = {}
-    for row in rows(snapshot.members):
-        members.setdefault(row["group_id"], set()).add(row["user_id"])
     return {
-        "expected_members": {group_id: frozenset(ids) for group_id, ids in members.items()},
+        "expected_members": MembersByGroup(snapshot.members),
         "user_keys": {row["user_id"]: row["user"] for row in rows(users) if row["user"]},
     }
 

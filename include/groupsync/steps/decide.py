@@ -7,7 +7,7 @@ from include.groupsync.breaker.assess import assess
 from include.groupsync.breaker.split import Split, split
 from include.groupsync.errors import BlockedError
 from include.groupsync.model.change import PLAN
-from include.groupsync.model.plan import Plan
+from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
@@ -17,6 +17,7 @@ from include.groupsync.steps.release import approved_split, only_approved
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
 
+_OTHER_PLAN = "The plan in the run's folder is not the one that was judged; start a new run."
 _PARTS = ("groupings", "groups", "links", "memberships")
 
 
@@ -37,6 +38,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         parts = approved_split(deployment, run, folder, plan, verdict, parts)
     folder.save_frame("plan", plan.frame, PLAN)
     folder.save_frame("held", parts.held.frame, PLAN)
+    folder.save_frame("released", parts.released.frame, PLAN)
     summary = {
         "journal_entry": journal_entry,
         "digest": plan.digest,
@@ -65,8 +67,20 @@ def load_split(folder: RunFolder) -> Split:
     if parts is not None and folder.has("approval.json"):
         parts = only_approved(parts, folder.json("approval")["courses"])
     if parts is None or parts.released.digest != folder.json("plan")["released"]["digest"]:
-        raise BlockedError("The plan in the run's folder is not the one that was judged; start a new run.")
+        raise BlockedError(_OTHER_PLAN)
     return parts
+
+
+def load_released(folder: RunFolder) -> StoredPlan:
+    """What the verdict, and in a release run the approval, lets through, to be read batch by batch (rule A7).
+
+    Raises BlockedError where a plan on disk is not the one that was judged.
+    """
+    plan, released = StoredPlan(folder, "plan"), StoredPlan(folder, "released")
+    judged, document = folder.json("verdict")["plan_digest"], folder.json("plan")
+    if (plan.digest, released.digest) != (judged, document["released"]["digest"]):
+        raise BlockedError(_OTHER_PLAN)
+    return released
 
 
 def load_judged(folder: RunFolder) -> tuple[Plan, Verdict]:

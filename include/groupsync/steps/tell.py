@@ -87,7 +87,8 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
     message = _held_message(folder, held) if run.release is None and len(held) else None
-    undone = [row for row in rows(folder.frame("outcomes")) if row["outcome"] in map(str, _LEFT_UNDONE)]
+    outcomes = folder.frame("outcomes")
+    undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, _LEFT_UNDONE)))])
     if undone:
         first = undone[0]
         return ApplyError(

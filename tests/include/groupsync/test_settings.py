@@ -1,6 +1,6 @@
 """The settings file and the calendar, checked once at the door."""
 
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +131,82 @@ def test_b3_limits_that_are_not_written_down_are_the_published_defaults(tmp_path
         {"localuserfield": "firstname"},
         {"localgroupfield": "shortname"},
         {"on_name_collision": "merge"},
+        {"vanish_grace_runs": -1},
+        {"vanish_grace_runs": "two"},
+        {"journal_days": 0},
+        {"moodle": {"objects_per_minute": 0}},
+        {"moodle": {"in_flight": 0}},
+        {"moodle": {"settle_after": -1}},
+        {"moodle": {"window": "22:00"}},
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(tmp_path: Path, changed: dict[str, Any]) -> None:
     """A percentage where a fraction belongs, a negative limit, a field that Moodle cannot be asked for."""
     [(outer, inner)] = changed.items()
-    named = outer if isinstance(inner, str) else f"{outer}.{next(iter(inner))}"
+    named = f"{outer}.{next(iter(inner))}" if isinstance(inner, dict) else outer
     assert named in refusal(tmp_path, **changed)
+
+
+def test_m5_each_kind_says_what_becomes_of_what_vanishes(tmp_path: Path) -> None:
+    """Gone at once unless the settings say otherwise; links go with what they join, and have no word of their own."""
+    plain = load(tmp_path, memberships=MEMBERSHIPS)
+    assert plain.groups is not None
+    assert plain.memberships is not None
+    assert (plain.groups.on_vanish, plain.memberships.on_vanish, plain.vanish_grace_runs) == ("delete", "delete", 0)
+    kept = load(tmp_path, groups={**TABLE, "on_vanish": "keep"}, memberships=MEMBERSHIPS, vanish_grace_runs=3)
+    assert kept.groups is not None
+    assert kept.memberships is not None
+    assert (kept.groups.on_vanish, kept.memberships.on_vanish, kept.vanish_grace_runs) == ("keep", "delete", 3)
+
+
+@pytest.mark.parametrize("word", ["archive", "", True, None])
+def test_on_vanish_is_one_of_two_words(tmp_path: Path, word: Any) -> None:
+    assert "groups.on_vanish" in refusal(tmp_path, groups={**TABLE, "on_vanish": word})
+
+
+@pytest.mark.parametrize("dataset", [{"mappings": {**TABLE, "on_vanish": "keep"}}, {"on_vanish": "keep"}])
+def test_on_vanish_is_of_a_kind_that_may_vanish(tmp_path: Path, dataset: dict[str, Any]) -> None:
+    """A mapping that disappears freezes its course (rule C4)."""
+    assert "on_vanish: unknown key" in refusal(tmp_path, **dataset)
+
+
+def test_the_journal_is_kept_for_some_days_or_for_ever(tmp_path: Path) -> None:
+    assert load(tmp_path).journal_days == 400
+    assert load(tmp_path, journal_days=30).journal_days == 30
+    assert load(tmp_path, journal_days=None).journal_days is None
+
+
+def window(opens: Any, closes: Any, zone: str = "Europe/London") -> dict[str, Any]:
+    return {"moodle": {"window": {"opens": opens, "closes": closes, "timezone": zone}}}
+
+
+@pytest.mark.parametrize("closes", ["06:00", 360, "6:00:00"])
+def test_the_hours_for_writing_are_read_as_yaml_writes_them(tmp_path: Path, closes: Any) -> None:
+    """``06:00`` without quotes is a number of base sixty to YAML; no window is no limit."""
+    assert load(tmp_path).moodle.window is None
+    if closes == "6:00:00":
+        assert "moodle.window.closes" in refusal(tmp_path, **window("22:00", closes))
+        return
+    found = load(tmp_path, **window(1320, closes)).moodle.window
+    assert found is not None
+    assert (found.opens, found.closes, found.timezone) == (time(22), time(6), "Europe/London")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (window("25:00", "06:00"), "moodle.window.opens"),
+        (window(1500, "06:00"), "moodle.window.opens"),
+        (window("evening", "06:00"), "moodle.window.opens"),
+        (window("22:00", None), "moodle.window.closes"),
+        (window("22:00", "06:00", "Ankh-Morpork"), "moodle.window.timezone: not a time zone, such as Europe/London"),
+        (window("22:00", "06:00", "../../etc/passwd"), "moodle.window.timezone"),
+        ({"moodle": {"window": {"opens": "22:00", "closes": "06:00"}}}, "moodle.window.timezone"),
+    ],
+)
+def test_hours_that_make_no_sense_are_refused_by_name(tmp_path: Path, given: dict[str, Any], named: str) -> None:
+    """A window that was mistyped is never a window that is open."""
+    assert named in refusal(tmp_path, **given)
 
 
 def test_the_sandbox_cannot_be_configured(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ class Book:
             assert before is None, "an entry is settled once"
             self.entries[one.entry] = intent, one
 
+    def leave(self, left: Sequence[tuple[Intent, str]]) -> None:
+        for intent, reason in left:
+            self.entries.append((intent, Settled(len(self.entries), Outcome.SKIPPED, reason)))
+
     def done(self, changes: Sequence[Change]) -> dict[int, int | None]:
         keys = [(change.before, change.after) for change in changes]
         return {at: self.already[key] for at, key in enumerate(keys) if key in self.already}

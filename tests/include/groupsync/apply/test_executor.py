@@ -14,6 +14,7 @@ from include.groupsync.apply.pacing import Window
 from include.groupsync.errors import GroupsyncError, MoodleUnreachable, OutcomeUnknown, StoppedError
 from include.groupsync.model.change import Change
 from include.groupsync.model.journal import Outcome
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.things import Group
 from tests.include.groupsync.apply.memory import (
     COURSES,
@@ -174,14 +175,14 @@ def test_m4_who_is_not_enrolled_is_deferred_and_no_failure(stage: Stage) -> None
 def test_a_membership_whose_group_has_gone_counts_as_removed(stage: Stage) -> None:
     """Moodle took it with the group."""
     stage.apply(new_group("C1", "G"), joins("C1", "G", "u1"))
-    look = stage.site.groups_now
+    look = stage.site.objects_now
 
-    def then_it_goes(ids: object) -> object:
-        found = look(ids)  # type: ignore[arg-type]
+    def then_it_goes(kind: Kind, ids: list[int]) -> object:
+        found = look(kind, ids)
         stage.site.state.groups.clear()
         return found
 
-    stage.site.groups_now = then_it_goes  # type: ignore[assignment,method-assign]
+    stage.site.objects_now = then_it_goes  # type: ignore[assignment,method-assign]
     [result] = stage.apply(gone(joins("C1", "G", "u1")))
     assert result.outcome is Outcome.DONE
 

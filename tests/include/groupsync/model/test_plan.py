@@ -1,5 +1,7 @@
 """Changes and plans: rows, order, digest, inverse (rule A1)."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from include.groupsync.model.change import PLAN, Change
 from include.groupsync.model.frames import frame_of
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.plan import PHASES, Plan
+from include.groupsync.model.plan import PHASES, Plan, StoredPlan
+from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.things import Group, Grouping, Link, Membership
 
 COURSES, KEYS = st.sampled_from(["C1", "C2", "Ç"]), st.sampled_from(["A", "B", "#7", "0"])
@@ -173,3 +176,20 @@ def test_a_plan_of_nothing_is_a_plan() -> None:
     assert list(empty.frame.columns) == list(PLAN)
     assert empty == Plan.of_changes([]) == empty.inverse()
     assert all(n == 0 for actions in empty.counts.values() for n in actions.values())
+
+
+@few
+@given(PLANS, st.integers(0, 3))
+def test_a7_a_plan_on_disk_is_the_plan(found: list[Change], at: int) -> None:
+    """Read batch by batch it has the digest, the order and the parts that it has in memory."""
+    plan = Plan.of_changes(found)
+    with tempfile.TemporaryDirectory() as name:
+        folder = RunFolder(Path(name))
+        folder.save_frame("plan", plan.frame, PLAN)
+        stored = StoredPlan(folder, "plan")
+        assert stored.digest == plan.digest
+        assert [*stored.changes()] == [*plan.changes()]
+        assert stored.deletes == plan.deletes == any(change.after is None for change in found)
+        courses = {change.course for change in found[:at]}
+        part = plan.only(plan.frame["course"].isin(list(courses)))
+        assert stored.of_courses(courses) == part

@@ -96,3 +96,18 @@ def test_the_same_frame_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "other"):
         folder.save_frame(name, FRAME, SCHEMA)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "other.parquet").read_bytes()
+
+
+def test_a_frame_is_read_bit_by_bit_and_course_by_course(tmp_path: Path) -> None:
+    """In the order in which it was saved, whatever the size of the bits; a course that is not there gives no row."""
+    folder = RunFolder(tmp_path)
+    frame = frame_of(({"course": f"C{n % 7}", "course_id": n} for n in range(120_000)), SCHEMA)
+    folder.save_frame("many", frame, SCHEMA)
+    batches = [*folder.batches("many", ["course_id"])]
+    assert max(len(batch) for batch in batches) <= 10_000
+    assert [n for batch in batches for n in batch["course_id"].to_pylist()] == [*range(120_000)]
+    wanted = frame[frame["course"].isin(["C3", "C5"])].reset_index(drop=True)
+    assert folder.frame_of_courses("many", {"C5", "C3", "C9"}).equals(wanted)
+    assert folder.frame_of_courses("many", set()).equals(frame_of([], SCHEMA))
+    folder.save_frame("none", frame_of([], SCHEMA), SCHEMA)
+    assert folder.frame_of_courses("none", {"C3"}).equals(frame_of([], SCHEMA))

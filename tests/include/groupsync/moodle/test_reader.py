@@ -1,12 +1,14 @@
 """What Moodle holds now: its cached lists are not believed (rules K1, K3, O3, A2)."""
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from include.groupsync.errors import MoodleRefused
 from include.groupsync.model.frames import rows
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import ObjectsNow, find_users, read_course_keys, read_snapshot
@@ -223,3 +225,5 @@ def test_a2_an_object_is_looked_at_past_the_cache(client: MoodleClient, writer: 
     assert (groups[b].key, groups[b].holds) == (None, ())
     assert now.groupings_now([seminars, 99999])[seminars].holds == (a, b)
     assert now.groups_now([99999]) == now.groupings_now([]) == {}
+    assert now.objects_now(Kind.GROUP, [a, 99999]) == {a: replace(groups[a], holds=())}
+    assert now.links_in([HIST, CHEM]) == {HIST: {a: [seminars], b: [seminars]}, CHEM: {}}

@@ -1,0 +1,1 @@
+"""Memory of the executor for plans of different sizes."""
