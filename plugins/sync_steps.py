@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
     from include.groupsync.steps import Deployment, Run
 
-RELEASE_DAG = "moodle_group_release"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -109,7 +108,7 @@ def deployment_of_airflow() -> Deployment:
 def run_of(context: Any, deployment: Deployment) -> Run:
     """This DAG run, for the term of its form, or for the one that is running today."""
     from include.groupsync.errors import SettingsError
-    from include.groupsync.model.run_path import run_name
+    from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
     # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.

@@ -101,12 +101,13 @@ _Object = tuple[str, str, str]
 @dataclass(frozen=True)
 class _Held:
     """Of the held changes of objects: all of them, those that keep their names, those that are not made, and the
-    courses where a group is not made."""
+    courses where a group, or a grouping, is not made."""
 
     objects: set[_Object]
     stuck: set[_Object]
     unmade: set[_Object]
-    courses: set[str]
+    without_group: set[str]
+    without_grouping: set[str]
 
 
 def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
@@ -136,7 +137,8 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         objects={key for key, _ in objects},
         stuck={key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]},
         unmade=unmade,
-        courses={course for kind, course, _ in unmade if kind == Kind.GROUP},
+        without_group={course for kind, course, _ in unmade if kind == Kind.GROUP},
+        without_grouping={course for kind, course, _ in unmade if kind == Kind.GROUPING},
     )
 
 
@@ -150,8 +152,11 @@ def _waits(row: Mapping[str, Any], held: _Held) -> bool:
 
 def _keeps(row: Mapping[str, Any], held: _Held) -> bool:
     """What is held for an object holds the removals from it (rule M5).  And where a group is not made, nothing of its
-    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1)."""
-    return row["course"] in held.courses or _is_inside(row, held.objects)
+    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1).  Nor does
+    a group leave its grouping where another is not made."""
+    if row["course"] in held.without_group or (row["kind"] == Kind.LINK and row["course"] in held.without_grouping):
+        return True
+    return _is_inside(row, held.objects)
 
 
 def _is_inside(row: Mapping[str, Any], objects: set[_Object]) -> bool:

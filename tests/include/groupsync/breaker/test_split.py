@@ -19,9 +19,11 @@ from tests.include.groupsync.breaker.plans import (
     joins,
     judged,
     leaves,
+    linked,
     rekey,
     renames,
     short,
+    unlinked,
     update,
 )
 
@@ -236,6 +238,19 @@ def test_a1_where_a_group_is_not_made_nothing_of_its_course_goes() -> None:
         ("group", "delete", "C", "G"),
         ("membership", "delete", "C", "H", "a"),
         ("grouping", "create", "D", "S"),
+    }
+
+
+def test_a1_where_a_grouping_is_not_made_no_group_of_its_course_leaves_another() -> None:
+    """It may be the one that they are put into."""
+    changes = [
+        Change(None, Grouping("C", "NEW", "N"), "G5"), *unlinked("S", "G"), *unlinked("S", "G", course="D"),
+        *linked("NEW", "G"), *linked("S", "H"), *leaves("G", "a"), goes("K"),
+    ]  # fmt: skip
+    assert held(changes, Reach(("create",), ("grouping",))) == {
+        ("grouping", "create", "C", "NEW"),
+        ("link", "create", "C", "NEW", "G"),
+        ("link", "delete", "C", "S", "G"),
     }
 
 
