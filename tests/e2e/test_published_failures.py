@@ -629,11 +629,15 @@ def test_failure_30_a_feed_that_stopped_is_told(faculty: World) -> None:
     """UW 2022: the imports failed one after the other, and it was noticed late."""
     answers_its_age(faculty, "2026-10-09T05:00:00")
     run = faculty.sync()
-    assert run.writes == 0
+    assert (run.state, run.writes, run.changes) == ("stale", 0, [])
     assert ("stale", SOURCE) in run.trips
     told = run.trips["stale", SOURCE]["text"]
     assert "hours ago" in told
     assert told in (run.folder.path / "report.html").read_text(encoding="utf-8")
+    assert run.error.startswith(f"STALE: {told}. Everything was applied, and nothing was to be deleted")
+    assert not faculty.runs()[run.run_id]["accepted"], "what an old source says is no baseline"
+    answers_its_age(faculty, "2026-10-13T05:00:00")
+    assert faculty.sync().state == "applied"
 
 
 def test_every_failure_has_its_line_and_every_test_that_is_named_is_there() -> None:
