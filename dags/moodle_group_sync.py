@@ -17,7 +17,7 @@ plan, applies what it releases, reads it back, and reports.
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
 | `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |
-| `outcome` | red if anything failed, is `STALE`, or is held: `HELD: N deletes in M courses, approve at LINK` | its message |
+| `outcome` | red if anything failed, is stale or held: `HELD: N deletes in M courses, approve at LINK` | its message |
 
 Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.
 """
