@@ -78,7 +78,7 @@ class Site:
     def waits(self, release_run_id: str) -> None:
         until(lambda: self.states(RELEASE, release_run_id).get("approve") == "awaiting_input")
         # Answered in the very moment of its parking, the scheduler of Airflow 3.3 takes it for failed.
-        time.sleep(5)
+        time.sleep(10)
 
     def answer(self, release_run_id: str, option: str, **given: Any) -> None:
         """As a script answers: by the REST API."""
