@@ -41,20 +41,21 @@ from sync_steps import environment_names, run_arming
             type="string",
             minLength=1,
             title="Moodle's address",
-            description="Type it, do not paste it: https://moodle.example.ac.uk",
+            description="Type it by hand, do not paste it. Such as https://moodle.example.ac.uk",
         ),
         "environment": Param(
             type="string",
             pattern="^[a-z][a-z0-9-]{0,49}$",
             examples=environment_names(),
             title="Environment",
-            description="The environment that this deployment is, as GROUPSYNC_ENVIRONMENT has it.",
+            description="Which one this deployment is: its GROUPSYNC_ENVIRONMENT.",
         ),
         "old_deployment_id": Param(
             None,
             type=["null", "string"],
             title="Old deployment's id",
-            description="Only to take over a site: the id in its marker. That deployment can no longer write then.",
+            description="Leave empty. Only to take a site over: the id in its marker, which the page of a refused run"
+            " shows. That deployment can no longer write then.",
         ),
     },
 )

@@ -17,7 +17,7 @@ plan, applies what it releases, reads it back, and reports.
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
 | `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |
-| `outcome` | red if anything failed or is held: `HELD: N deletes in M courses, approve at LINK` | its message |
+| `outcome` | red if anything failed, is stale or held: `HELD: N deletes in M courses, approve at LINK` | its message |
 
 Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.
 """
@@ -26,7 +26,9 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, chain, dag, task
 from release_requests import request_release
-from sync_steps import run_step
+from sync_steps import run_step, term_names
+
+LOST = "Only after the ledger was lost"
 
 
 @dag(
@@ -41,17 +43,25 @@ from sync_steps import run_step
         "term": Param(
             None,
             type=["null", "string"],
+            examples=term_names(),
             title="Term",
-            description="A term of include/config/terms.yaml, such as 2026-27-T1; empty: the one running today.",
+            description="Leave empty for the one that is running today.",
         ),
         "reclaim": Param(
             False,
             type="boolean",
             title="Reclaim",
-            description="After a lost ledger: links and memberships that are in Moodle and listed become ours, once"
-            " a person agrees.",
+            section=LOST,
+            description="Off for any ordinary run. On: links and memberships that are in Moodle and listed become ours,"
+            " and can be removed later. The run asks a person first.",
         ),
-        "reason": Param(None, type=["null", "string"], title="Reason", description="Why; needed to reclaim."),
+        "reason": Param(
+            None,
+            type=["null", "string"],
+            title="Reason",
+            section=LOST,
+            description="Needed with Reclaim: why. It is kept in the report.",
+        ),
     },
 )
 def moodle_group_sync() -> None:

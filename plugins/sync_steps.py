@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
     from include.groupsync.steps import Deployment, Run
 
-RELEASE_DAG = "moodle_group_release"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -63,19 +62,24 @@ def run_arming(name: str) -> None:
 
 
 def environment_names() -> list[str]:
-    """What a form may propose: the environments of the settings, or none where they cannot be read.
+    """What a form may propose: the environments of the settings, or none where they cannot be read."""
+    return sorted({*_names("GROUPSYNC_SETTINGS", "groupsync.yaml", "environments"), "sandbox"})
 
-    Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged.
-    """
+
+def term_names() -> list[str]:
+    """What a form may propose: the terms of the calendar, the latest first; none where it cannot be read."""
+    return sorted(_names("GROUPSYNC_CALENDAR", "terms.yaml", "terms"), reverse=True)
+
+
+def _names(variable: str, file: str, section: str) -> set[str]:
+    """Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged."""
     import yaml
 
     try:
-        text = _path("GROUPSYNC_SETTINGS", PROJECT / "include" / "config" / "groupsync.yaml").read_text("utf-8")
-        configured = (yaml.safe_load(text) or {}).get("environments") or {}
-        names = {str(name) for name in configured}
+        text = _path(variable, PROJECT / "include" / "config" / file).read_text("utf-8")
+        return {str(name) for name in (yaml.safe_load(text) or {}).get(section) or {}}
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
-        names = set()
-    return sorted({*names, "sandbox"})
+        return set()
 
 
 def deployment_of_airflow() -> Deployment:
@@ -109,7 +113,7 @@ def deployment_of_airflow() -> Deployment:
 def run_of(context: Any, deployment: Deployment) -> Run:
     """This DAG run, for the term of its form, or for the one that is running today."""
     from include.groupsync.errors import SettingsError
-    from include.groupsync.model.run_path import run_name
+    from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
     # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.

@@ -146,7 +146,7 @@ class ServerCall:
 class Outcome:
     """What one run left behind.
 
-    ``state`` is applied, held, blocked or failed, or unfinished where the test stopped it; ``error`` is what
+    ``state`` is applied, held, stale, blocked or failed, or unfinished where the test stopped it; ``error`` is what
     the last failing task said; ``errors`` has every failing task's exception, in order.
     """
 
@@ -516,7 +516,7 @@ def _state(errors: Mapping[str, Exception]) -> str:
     word = str(errors["outcome"]).partition(":")[0].lower() if "outcome" in errors else ""
     if isinstance(errors.get("outcome"), NotReleased):
         return "held"
-    return word if word in ("held", "blocked") else "failed"
+    return word if word in ("held", "stale", "blocked") else "failed"
 
 
 class Source:

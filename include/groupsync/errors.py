@@ -13,6 +13,7 @@ GroupsyncError
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
+├── StaleError              a source has stopped: what it lists is no longer how things are
 └── HeldError               deletes wait for a person
     └── NotReleased         what a person was asked about is not applied (rule B5)
 """
@@ -83,6 +84,10 @@ class LeaseError(GroupsyncError):
 
 class StoppedError(GroupsyncError):
     """The run was told to stop; what was not sent is for the next one."""
+
+
+class StaleError(GroupsyncError):
+    """A source has stopped; nothing waited to be deleted, and everything else was applied."""
 
 
 class HeldError(GroupsyncError):

@@ -185,7 +185,7 @@ class Unmatched(_Strict):
 
 
 class Gutted(_Strict):
-    """The share of its members that a group of ``size`` or more may lose."""
+    """The share of its members, or of its groups, that a group or grouping of ``size`` or more may lose."""
 
     fraction: Share = 0.50
     size: Count = 5
@@ -200,7 +200,7 @@ class History(_Strict):
 
 
 class Cumulative(_Strict):
-    """Multiples of the limit of ``run_deletes``, in 24 hours and in 7 days."""
+    """Multiples of what a single run may take, in 24 hours and in 7 days."""
 
     day: Factor | None = 1
     week: Factor | None = 2
@@ -213,6 +213,7 @@ class CourseLimits(_Strict):
     run_removals: Fraction | None = Fraction(fraction=0.10, floor=100, count=2000)
     course_emptied: Count | None = 0
     group_gutted: Gutted | None = Gutted()
+    grouping_gutted: Gutted | None = Gutted(size=4)
     in_use: Count | None = 0
 
 
@@ -238,6 +239,7 @@ class TermLimits(DepartmentLimits):
     renames: Fraction | None = Fraction(fraction=0.20, floor=50)
     history: History | None = History()
     cumulative: Cumulative | None = Cumulative()
+    cumulative_removals: Cumulative | None = Cumulative()
     config_changed: Count | None = 0
 
 

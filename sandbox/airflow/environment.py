@@ -39,6 +39,7 @@ def airflow_environment(project: Path, home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,
+        **_theme(project / "include" / "config" / "airflow_theme.json"),
         "AIRFLOW__API__SECRET_KEY": keys["secret"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "PYTHONPATH": str(project),
@@ -49,6 +50,11 @@ def airflow_environment(project: Path, home: Path, port: int) -> dict[str, str]:
         "GROUPSYNC_ENVIRONMENT": "sandbox",
         "GROUPSYNC_RUNS": str(home / ".runs"),
     }
+
+
+def _theme(path: Path) -> dict[str, str]:
+    """How Airflow's pages look on a phone; nothing in a project without the file."""
+    return {"AIRFLOW__API__THEME": path.read_text(encoding="utf-8")} if path.exists() else {}
 
 
 def _surrounding() -> dict[str, str]:

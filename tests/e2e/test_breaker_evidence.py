@@ -145,7 +145,7 @@ def test_stale_blocks_deletes_of_a_source_that_is_old_or_goes_back(
 ) -> None:
     world.configure({**only(stale=36), **FRESHNESS})
     answer(world, first)
-    assert world.sync().state == "applied"
+    assert world.sync().state == ("stale" if SOURCE in subjects else "applied"), "it has nothing to delete yet"
     answer(world, second)
     world.source.drop_group("C1", "G2")
     world.source.members("C1", "G1", "dan")
@@ -260,6 +260,60 @@ def test_cumulative_and_history_look_at_the_runs_before(make_world: Any) -> None
     run = world.sync()
     assert run.state == "applied"
     assert observed(run, "history", "run")["text"] == "1 deletes; 0 accepted runs in week 4 of a term are not looked at"
+
+
+def test_grouping_gutted_looks_at_managed_links_in_scope(make_world: Any) -> None:
+    """Not at those that a hand made; who is put into another grouping is not lost."""
+    world = make_world(only(grouping_gutted={}))
+    for course in ("C1", "C2"):
+        world.course(course, users=["ann"])
+        world.map(course)
+        for grouping in ("S1", "S2"):
+            world.source.grouping(course, grouping, name=f"Grouping {grouping}")
+        for n in range(5):
+            world.source.group(course, f"G{n}", name=f"Group {n}", grouping="S1")
+    assert world.sync().state == "applied"
+    world.by_hand.group("C1", "By hand", "X1")
+    world.by_hand.link("C1", "X1", "S1")
+    for course, lost in (("C1", 3), ("C2", 2)):
+        for n in range(lost):
+            world.source.update("remote_groups", {"course": course, "idnumber": f"G{n}"}, grouping=None)
+    run = world.sync()
+    assert run.trips.keys() == {("grouping_gutted", "C1 S1")}
+    trip = run.trips["grouping_gutted", "C1 S1"]
+    assert [trip[name] for name in ("numerator", "denominator", "limit")] == [3, 5, 2.5]
+    assert set(run.held) == {("link", "delete", "C1", "S1", f"G{n}") for n in range(3)}
+    assert run.results == {("link", "delete", "C2", "S1", f"G{n}"): "done" for n in range(2)}
+    world.source.update("remote_groups", {"course": "C1", "idnumber": "G0"}, grouping="S2")
+    run = world.sync()
+    assert (run.state, set(run.trips)) == ("applied", set()), "2 of 5 are in none, and 1 is in S2"
+
+
+def test_cumulative_removals_counts_what_nobody_approved(make_world: Any) -> None:
+    world = make_world(only(run_removals={"fraction": None, "floor": 0, "count": 2}, cumulative_removals={}))
+    people = [f"u{n}" for n in range(9)]
+    world.course("C1", users=people)
+    world.map("C1")
+    world.source.group("C1", "G1", name="One")
+    world.source.members("C1", "G1", *people)
+    assert world.sync().state == "applied"
+
+    def drop(*numbers: int) -> Any:
+        for n in numbers:
+            world.source.drop_member("C1", "G1", f"u{n}")
+        return world.sync()
+
+    first = drop(0, 1, 2)
+    assert first.trips.keys() == {("run_removals", "memberships"), ("cumulative_removals", "memberships in 24 hours")}
+    world.answer(first)
+    assert world.release(first).state == "applied"
+    assert drop(3, 4).state == "applied", "two without a word; the three before were approved"
+    second = drop(5)
+    assert second.trips.keys() == {("cumulative_removals", "memberships in 24 hours")}
+    assert second.trips["cumulative_removals", "memberships in 24 hours"]["observed"] == 3
+    assert second.held == [("membership", "delete", "C1", "G1", "u5")]
+    world.now += timedelta(hours=25)
+    assert world.sync().state == "applied"
 
 
 @pytest.mark.parametrize("what", ["settings", "statement", "calendar", "nothing"])

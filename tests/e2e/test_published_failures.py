@@ -18,7 +18,7 @@ import pytest
 
 from include.groupsync.model.term import Blackout
 from tests.conftest import ROOT
-from tests.faculty import COURSES, SETTINGS, furnish_faculty, image, person
+from tests.faculty import COURSES, SETTINGS, furnish_faculty, image, person, seminars
 from tests.machine.faults import Killed, Line
 from tests.world import CALENDAR, IN_TERM1, SOURCE, Outcome, World
 
@@ -394,6 +394,16 @@ def test_failure_15_a_row_without_group_code_is_no_group_and_deletes_none(facult
     assert "idnumber is absent" in run.reasons("quarantined")
 
 
+def test_failure_15_a_grouping_column_that_is_suddenly_empty_takes_no_group_out(faculty: World) -> None:
+    """An absent code in every row: below a hundred links, no limit of the whole run looks at them."""
+    faculty.source.execute("UPDATE remote_groups SET grouping = NULL")
+    before = image(faculty)
+    run = held(faculty, "grouping_gutted")
+    assert {rule for rule, _ in run.trips} == {"grouping_gutted"}
+    assert len(deletes(run)) == len(run.held) == 96
+    assert image(faculty) == before
+
+
 # --- the target
 
 
@@ -600,15 +610,34 @@ def test_failure_28_a_slow_leak_below_every_limit_is_held(faculty: World) -> Non
     assert len([change for change in run.held if change[0] == "group"]) == len(COURSES)
 
 
+def test_failure_28_a_slow_leak_of_memberships_is_held(faculty: World) -> None:
+    """One of six in each group, and a stranger in the place: no group is gutted, no row is missing."""
+    for night in range(2):
+        faculty.now += timedelta(hours=8)
+        for one, after in zip(whole := list(seminars()), (*whole[1:], whole[0]), strict=True):
+            if one.course == after.course:
+                row = {"group_idnumber": one.idnumber, "user_key": one.members[night]}
+                faculty.source.update("remote_memberships", row, user_key=after.members[5 - night])
+        run = faculty.sync()
+        assert run.state == ("held" if night else "applied"), run.error
+    assert {rule for rule, _ in run.trips} == {"cumulative_removals"}
+    assert len(run.held) == 84
+    assert {change[:2] for change in run.held} == {("membership", "delete")}
+
+
 def test_failure_30_a_feed_that_stopped_is_told(faculty: World) -> None:
     """UW 2022: the imports failed one after the other, and it was noticed late."""
     answers_its_age(faculty, "2026-10-09T05:00:00")
     run = faculty.sync()
-    assert run.writes == 0
+    assert (run.state, run.writes, run.changes) == ("stale", 0, [])
     assert ("stale", SOURCE) in run.trips
     told = run.trips["stale", SOURCE]["text"]
     assert "hours ago" in told
     assert told in (run.folder.path / "report.html").read_text(encoding="utf-8")
+    assert run.error.startswith(f"STALE: {told}. Everything was applied, and nothing was to be deleted")
+    assert not faculty.runs()[run.run_id]["accepted"], "what an old source says is no baseline"
+    answers_its_age(faculty, "2026-10-13T05:00:00")
+    assert faculty.sync().state == "applied"
 
 
 def test_every_failure_has_its_line_and_every_test_that_is_named_is_there() -> None:

@@ -30,17 +30,18 @@ class Place:
 class Evidence:
     """``managed``: managed objects in scope, by kind and course.  ``departments``: of each course that has some.
     ``courses``: courses in scope that were read.  ``members``: by course and group, the people in Moodle now, by
-    key; of the groups that the plan takes from.  ``uses``: of each object that the plan deletes, the activities
-    that use it, in words.
+    key; of the groups that the plan takes from.  ``links``: by course and grouping, how many managed links; of the
+    courses whose links the plan takes out.  ``uses``: of each object that the plan deletes, the activities that use
+    it, in words.
 
     ``rows_read``: rows of each dataset as read for the term; ``unread``: datasets that are on and were not read
     whole; ``unmatched``: distinct keys of users and courses that Moodle does not know; ``quarantined``: distinct
     keys in quarantine, by dataset; ``freshness``: by source.
 
     ``identity``: what differs between the environment's five names, empty if nothing does.  ``scope``: every place
-    that is in scope and was read; None where all of Moodle is.  ``applied``: deletes of each kind that the journal
-    has of the last 24 hours and of the last 7 days.  ``blackouts``: those of today.  ``restore``: the plan undoes a
-    run, and comes from no dataset.
+    that is in scope and was read; None where all of Moodle is.  ``applied_day`` and ``applied_week``: of each kind,
+    what the journal has as deleted or removed in the last 24 hours and 7 days; of links and memberships without what a
+    person has approved.  ``blackouts``: those of today.  ``restore``: the plan undoes a run, and comes from no dataset.
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class Evidence:
     departments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     courses: int = 0
     members: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    links: Mapping[tuple[str, str], int] = field(default_factory=dict)
     uses: Mapping[Object, tuple[str, ...]] = field(default_factory=dict)
     rows_read: Mapping[str, int] = field(default_factory=dict)
     unread: tuple[str, ...] = ()

@@ -36,16 +36,68 @@ def split(plan: Plan, verdict: Verdict) -> Split:
 def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:
     """The trips that hold something that an approval may release; of these courses, None for all."""
     held, blocked = _masks(plan.frame, verdict)
-    # What a trip holds is among what is held: a few thousand of a million changes.
-    frame, wanted = plan.frame[held], ~blocked[held]
+    wanted = held & ~blocked
     if courses is not None:
-        wanted &= frame["course"].isin(list(courses)).astype(bool)
+        wanted &= plan.frame["course"].isin(list(courses)).astype(bool)
+    # What a trip holds is held, and what waits for it is in its course: a few thousand of a million changes.
+    near = held & plan.frame["course"].isin(plan.frame.loc[wanted, "course"].unique()).astype(bool)
+    trips = [(trip, trip.reach) for trip in verdict.trips if trip.reach is not None]
+    index = _Index.of(plan.frame[near], wanted[near], [reach for _, reach in trips])
+    return tuple(trip for trip, reach in trips if index.holds(trip, reach))
 
-    def holds(trip: Observation) -> bool:
-        reached = _reached(frame, [trip])
-        return bool((reached & wanted).any() or (with_dependents(frame, reached) & wanted).any())
 
-    return tuple(trip for trip in verdict.trips if trip.reach is not None and holds(trip))
+_Alike = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Held changes by what a reach names, so that thousands of trips do not each look at all of them.
+
+    ``places``: where the changes of each course are.  ``named``: by actions and kinds of a reach, the courses and the
+    objects of the wanted changes that are of these.
+    """
+
+    frame: pd.DataFrame
+    wanted: pd.Series
+    places: Mapping[str, list[int]]
+    named: Mapping[_Alike, tuple[set[str], set[tuple[str, str]]]]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, wanted: pd.Series, reaches: Iterable[Reach]) -> "_Index":
+        places: dict[str, list[int]] = {}
+        for at, course in enumerate(frame["course"]):
+            places.setdefault(course, []).append(at)
+        named = {}
+        for actions, kinds in {(reach.actions, reach.kinds) for reach in reaches}:
+            own = frame[wanted & frame["action"].isin(actions) & frame["kind"].isin(kinds)]
+            objects = set(zip(own["course"], _keys(own, kinds), strict=True))
+            named[actions, kinds] = set(own["course"]), objects
+        return cls(frame, wanted, places, named)
+
+    def holds(self, trip: Observation, reach: Reach) -> bool:
+        """Whether the trip holds something that is wanted, itself or by what waits for it."""
+        return self._reaches(reach) or self._by_dependents(trip, reach)
+
+    def _reaches(self, reach: Reach) -> bool:
+        courses, objects = self.named[reach.actions, reach.kinds]
+        if reach.key is not None:
+            return any((course, reach.key) in objects for course in _courses(reach))
+        return bool(courses) if None in _courses(reach) else not courses.isdisjoint(_courses(reach))
+
+    def _by_dependents(self, trip: Observation, reach: Reach) -> bool:
+        part = self.frame
+        if None not in _courses(reach):
+            at = sorted(place for course in set(_courses(reach)) for place in self.places.get(str(course), ()))
+            if not at:
+                return False
+            part = part.iloc[at]
+        reached = _reached(part, [trip])
+        return bool(reached.any() and (with_dependents(part, reached) & self.wanted.loc[part.index]).any())
+
+
+def _courses(reach: Reach) -> tuple[str | None, ...]:
+    """The courses that a reach names; None among them: every course."""
+    return (reach.course,) if reach.courses is None else reach.courses
 
 
 def _masks(frame: pd.DataFrame, verdict: Verdict) -> tuple[pd.Series, pd.Series]:
@@ -60,7 +112,7 @@ def _masks(frame: pd.DataFrame, verdict: Verdict) -> tuple[pd.Series, pd.Series]
 
 def _reached(frame: pd.DataFrame, trips: Iterable[Observation]) -> pd.Series:
     reached = pd.Series(False, index=frame.index)
-    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Reach]] = {}
+    alike: dict[_Alike, list[Reach]] = {}
     for trip in trips:
         if trip.reach is not None:
             alike.setdefault((trip.reach.actions, trip.reach.kinds), []).append(trip.reach)
@@ -72,27 +124,23 @@ def _reached(frame: pd.DataFrame, trips: Iterable[Observation]) -> pd.Series:
 
 def _inside(frame: pd.DataFrame, kinds: tuple[str, ...], reaches: Iterable[Reach]) -> pd.Series:
     """The changes of the courses, or of the objects, that the reaches name."""
-    places = [
-        (course, reach.key)
-        for reach in reaches
-        for course in ((reach.course,) if reach.courses is None else reach.courses)
-    ]
+    places = [(course, reach.key) for reach in reaches for course in _courses(reach)]
     if (None, None) in places:
         return pd.Series(True, index=frame.index)
     inside = frame["course"].isin([course for course, key in places if key is None])
     objects = {(course, key) for course, key in places if key is not None}
     near = frame[frame["course"].isin([course for course, _ in objects])]
-    named = near["group"].where(_of_group(near, kinds), near["grouping"])
-    pairs = zip(near["course"], named, strict=True)
+    pairs = zip(near["course"], _keys(near, kinds), strict=True)
     inside.loc[near.index] |= pd.Series([pair in objects for pair in pairs], index=near.index, dtype=bool)
     return inside
 
 
-def _of_group(frame: pd.DataFrame, kinds: tuple[str, ...]) -> pd.Series:
-    """Where the key is a group's: a link is the group's, unless the reach speaks of groupings."""
-    return frame["kind"].isin([str(Kind.GROUP), str(Kind.MEMBERSHIP)]) | (
+def _keys(frame: pd.DataFrame, kinds: tuple[str, ...]) -> pd.Series:
+    """The key of the object that a change is of: a link is its group's, unless the reach speaks of groupings."""
+    of_group = frame["kind"].isin([str(Kind.GROUP), str(Kind.MEMBERSHIP)]) | (
         (frame["kind"] == str(Kind.LINK)) & (str(Kind.GROUPING) not in kinds)
     )
+    return frame["group"].where(of_group, frame["grouping"])
 
 
 _Object = tuple[str, str, str]
@@ -101,12 +149,13 @@ _Object = tuple[str, str, str]
 @dataclass(frozen=True)
 class _Held:
     """Of the held changes of objects: all of them, those that keep their names, those that are not made, and the
-    courses where a group is not made."""
+    courses where a group, or a grouping, is not made."""
 
     objects: set[_Object]
     stuck: set[_Object]
     unmade: set[_Object]
-    courses: set[str]
+    without_group: set[str]
+    without_grouping: set[str]
 
 
 def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
@@ -136,7 +185,8 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         objects={key for key, _ in objects},
         stuck={key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]},
         unmade=unmade,
-        courses={course for kind, course, _ in unmade if kind == Kind.GROUP},
+        without_group={course for kind, course, _ in unmade if kind == Kind.GROUP},
+        without_grouping={course for kind, course, _ in unmade if kind == Kind.GROUPING},
     )
 
 
@@ -150,8 +200,11 @@ def _waits(row: Mapping[str, Any], held: _Held) -> bool:
 
 def _keeps(row: Mapping[str, Any], held: _Held) -> bool:
     """What is held for an object holds the removals from it (rule M5).  And where a group is not made, nothing of its
-    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1)."""
-    return row["course"] in held.courses or _is_inside(row, held.objects)
+    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1).  Nor does
+    a group leave its grouping where another is not made."""
+    if row["course"] in held.without_group or (row["kind"] == Kind.LINK and row["course"] in held.without_grouping):
+        return True
+    return _is_inside(row, held.objects)
 
 
 def _is_inside(row: Mapping[str, Any], objects: set[_Object]) -> bool:

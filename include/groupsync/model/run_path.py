@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-SYNC_DAG = "moodle_group_sync"
+SYNC_DAG, RELEASE_DAG = "moodle_group_sync", "moodle_group_release"
 
 
 def run_name(dag_id: str, run_id: str) -> str:

@@ -13,9 +13,10 @@ from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
 from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
+from include.groupsync.model.run_path import RELEASE_DAG, run_name
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger
-from include.groupsync.state.tables import JOURNAL, OBJECT
+from include.groupsync.state.tables import APPROVAL, JOURNAL, OBJECT
 
 _UNSETTLED = sa.or_(JOURNAL.c.outcome.is_(None), JOURNAL.c.outcome == str(Outcome.UNKNOWN))
 
@@ -239,17 +240,23 @@ class RunJournal:
         return common | {"user_id": intent.user_id, "user": intent.change.thing.user}  # type: ignore[union-attr]
 
 
-def count_deletes(link: sa.Connection, since: datetime) -> dict[Kind, int]:
-    """Groupings and groups that were deleted since then, by any run; one whose call got no answer counts too."""
+def count_gone(link: sa.Connection, since: datetime) -> dict[Kind, int]:
+    """What was deleted or removed since then, by any run; one whose call got no answer counts too.
+
+    Removals of links and memberships that a person approved are left out: they were looked at.
+    """
     gone = (str(Outcome.DONE), str(Outcome.UNKNOWN))
+    releases = sa.literal(run_name(RELEASE_DAG, "")).concat(APPROVAL.c.release_run_id)
+    approved = sa.exists().where(JOURNAL.c.run_id == releases)
     asked = (
         sa.select(JOURNAL.c.kind, sa.func.count())
         .where(JOURNAL.c.action == str(Action.DELETE), JOURNAL.c.outcome.in_(gone), JOURNAL.c.intent_at > since)
         .where(JOURNAL.c.rule != REFRESH)
+        .where(sa.or_(JOURNAL.c.kind.in_([str(Kind.GROUPING), str(Kind.GROUP)]), ~approved))
         .group_by(JOURNAL.c.kind)
     )
     found = {kind: int(count) for kind, count in link.execute(asked)}
-    return {kind: found.get(str(kind), 0) for kind in (Kind.GROUPING, Kind.GROUP)}
+    return {kind: found.get(str(kind), 0) for kind in Kind}
 
 
 def _made(kind: Kind) -> sa.Case[Any]:

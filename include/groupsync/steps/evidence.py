@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.state import runs
-from include.groupsync.state.journal import count_deletes
+from include.groupsync.state.journal import count_gone
 from include.groupsync.steps.run import Deployment, Run, load_ledger, step_records
 
 _DATASET = {
@@ -40,7 +41,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
     week = term.week_of(today)
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
-        day, days = (count_deletes(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
+        day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
     scope = _scope(folder)
     return Evidence(
         plan=plan,
@@ -48,6 +49,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         departments=_departments(folder),
         courses=len({place.course for place in scope}),
         members=_members(folder, plan),
+        links=_links(folder, plan),
         uses=_uses(folder),
         rows_read=read.get("rows", {}),
         unread=tuple(sorted(set(deployment.settings.datasets) - set(read.get("rows", {})))),
@@ -212,6 +214,27 @@ def _members(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], tuple[str, 
     for row in rows(members[members["group_id"].isin(list(groups))]):
         found.setdefault(groups[row["group_id"]], []).append(people.get(row["user_id"]) or f"#{row['user_id']}")
     return {group: tuple(sorted(users)) for group, users in found.items()}
+
+
+def _links(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], int]:
+    """The managed links in scope of each grouping, of the courses whose links the plan takes out."""
+    frame = plan.frame
+    losing = frame[(frame["action"] == str(Action.DELETE)) & (frame["kind"] == str(Kind.LINK))]
+    wanted = set(losing["course"])
+    if not wanted:
+        return {}
+    courses, groupings = folder.frame("moodle/courses"), folder.frame("moodle/groupings")
+    names = {row["course_id"]: row["course"] for row in rows(courses) if row["course"] in wanted}
+    keyed = {row["grouping_id"]: keys.key(row["idnumber"]) or keys.without_idnumber(row["grouping_id"])
+             for row in rows(groupings[groupings["course_id"].isin(list(names))])}  # fmt: skip
+    scope = Scope.of(folder.frame("scope"), _DATASET[Kind.LINK])
+    links = dict(_ledger(folder))[Kind.LINK]
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows(links[links["course_id"].isin(list(names))]):
+        course = names[row["course_id"]]
+        if scope.standing(course, row["module"]) is not Standing.FROZEN:
+            found[course, keyed[row["grouping_id"]]] += 1
+    return found
 
 
 def _uses(folder: RunFolder) -> dict[Object, tuple[str, ...]]:

@@ -18,8 +18,8 @@ from include.groupsync.state import approvals, runs
 from include.groupsync.steps.run import Deployment, Run
 
 # These look at what a plan makes beside its deletes.  By now the asking run has applied that, so that a release can
-# only delete; the deletes are the same by their digest, and these two judged them when they were asked about.
-_OF_THE_WHOLE_PLAN = frozenset({"delete_only", "group_gutted"})
+# only delete; the deletes are the same by their digest, and these judged them when they were asked about.
+_OF_THE_WHOLE_PLAN = frozenset({"delete_only", "group_gutted", "grouping_gutted"})
 
 
 def approved_split(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased
+from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
@@ -67,8 +67,8 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
 
 @recorded
 def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Fail the run if a step failed or died, if a change was not made, if deletes are held, or if what was asked
-    about is not released."""
+    """Fail the run if a step failed or died, if a change was not made, if deletes are held, if a source has stopped,
+    or if what was asked about is not released."""
     trouble, word = _trouble(deployment, run, folder)
     plan = folder.json("plan") if folder.has("plan.json") else {}
     with deployment.state.begin() as link:
@@ -97,6 +97,8 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         ), "failed"
     if message:
         return HeldError(message), "held"
+    if run.release is None and (told := _stale_message(folder)):
+        return StaleError(told), "stale"
     return None, "applied" if run.release is None else "released"
 
 
@@ -125,6 +127,17 @@ def _failed_step(folder: RunFolder) -> tuple[GroupsyncError, str] | None:
             word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
             return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
     return None
+
+
+def _stale_message(folder: RunFolder) -> str | None:
+    """What stopped, in a run that had nothing to delete: it did all that it planned, of a source that is old."""
+    trips = [one for one in folder.json("verdict")["observations"] if one["tripped"] and one["rule"] == "stale"]
+    if not trips:
+        return None
+    return (
+        f"STALE: {'; '.join(one['text'] for one in trips)}. Everything was applied, and nothing was to be deleted: as"
+        " long as the source stands still nothing will be. See to its loading; the first run after it is green again."
+    )
 
 
 def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:

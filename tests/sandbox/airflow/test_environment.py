@@ -4,6 +4,7 @@ import stat
 import pytest
 
 from sandbox.airflow.environment import airflow_environment
+from tests.conftest import ROOT
 
 
 def test_state_is_below_home_and_code_is_the_project(tmp_path):
@@ -34,6 +35,15 @@ def test_a_surrounding_airflow_has_no_say(tmp_path, monkeypatch):
     assert environment.keys().isdisjoint(
         {"AIRFLOW__CORE__EXECUTOR", "AIRFLOW_CONN_GROUPSYNC_MOODLE", "PYTHONDONTWRITEBYTECODE"}
     )
+
+
+def test_airflows_pages_fit_a_phone_here_and_in_the_image(tmp_path):
+    """The image's variable is the project's file; a project without one leaves Airflow as it is."""
+    theme = json.loads(airflow_environment(ROOT, tmp_path, 18090)["AIRFLOW__API__THEME"])
+    [line] = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if "AIRFLOW__API__THEME" in line]
+    assert json.loads(line.partition("=")[2].strip("'")) == theme
+    assert line.count("'") == 2, "or the shell's quotes would end early"
+    assert "AIRFLOW__API__THEME" not in airflow_environment(tmp_path, tmp_path, 18090)
 
 
 def test_keys_are_made_once_and_read_by_the_owner_alone(tmp_path):

@@ -60,6 +60,14 @@ def joins(group: str, *users: str, course: str = "C") -> list[Change]:
     return [Change(None, Membership(course, group, user), "M4") for user in users]
 
 
+def unlinked(grouping: str, *groups: str, course: str = "C") -> list[Change]:
+    return [Change(Link(course, grouping, group), None, "L2") for group in groups]
+
+
+def linked(grouping: str, *groups: str, course: str = "C") -> list[Change]:
+    return [Change(None, Link(course, grouping, group), "L2") for group in groups]
+
+
 def goes(group: str, course: str = "C") -> Change:
     return Change(Group(course, group, f"Name of {group}"), None, "P7")
 

@@ -39,12 +39,14 @@ def test_b3_the_published_defaults() -> None:
         "course_emptied": 0,
         "courses_emptied": {"fraction": 0.005, "floor": 3, "count": None},
         "group_gutted": {"fraction": 0.50, "size": 5},
+        "grouping_gutted": {"fraction": 0.50, "size": 4},  # ours, beyond the table
         "delete_only": 20,
         "rekey": 0,
         "growth": {"fraction": 0.50, "floor": 200, "count": None},
         "renames": {"fraction": 0.20, "floor": 50, "count": None},
         "history": {"mads": 6, "runs": 10, "least": 1},
         "cumulative": {"day": 1, "week": 2},
+        "cumulative_removals": {"day": 1, "week": 2},  # ours, beyond the table
         "in_use": 0,
         "config_changed": 0,
     }

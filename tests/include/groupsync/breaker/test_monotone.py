@@ -51,9 +51,15 @@ LIMITS = st.fixed_dictionaries(
         **dict.fromkeys(("empty", "blackout", "course_emptied", "delete_only", "rekey", "in_use"), COUNTS),
         "config_changed": COUNTS,
         "stale": st.sampled_from([None, 0, 36]),
-        "group_gutted": st.fixed_dictionaries({"fraction": st.sampled_from([0, 0.5, 0.9]), "size": st.integers(1, 4)}),
+        **dict.fromkeys(
+            ("group_gutted", "grouping_gutted"),
+            st.fixed_dictionaries({"fraction": st.sampled_from([0, 0.5, 0.9]), "size": st.integers(1, 4)}),
+        ),
         "history": st.fixed_dictionaries({"mads": st.sampled_from([0, 1]), "runs": st.integers(1, 3)}),
-        "cumulative": st.fixed_dictionaries({"day": st.sampled_from([None, 0, 1]), "week": st.sampled_from([None, 2])}),
+        **dict.fromkeys(
+            ("cumulative", "cumulative_removals"),
+            st.fixed_dictionaries({"day": st.sampled_from([None, 0, 1]), "week": st.sampled_from([None, 2])}),
+        ),
         "courses": st.dictionaries(
             st.sampled_from(COURSES),
             st.fixed_dictionaries({}, optional={"run_deletes": FRACTIONS, "course_emptied": COUNTS, "in_use": COUNTS}),
@@ -109,7 +115,8 @@ EVIDENCE = st.fixed_dictionaries(
         "blackouts": st.sampled_from([(), ("rollover",)]),
         "identity": st.sampled_from([(), (), ("ledger: uat",)]),
         "scope": st.sampled_from([None, None, frozenset({Place("groups", "C", None, False)})]),
-        "applied_day": st.fixed_dictionaries({Kind.GROUP: NUMBERS}),
+        "links": st.dictionaries(st.tuples(st.sampled_from(COURSES), st.sampled_from(KEYS)), NUMBERS),
+        "applied_day": st.fixed_dictionaries({Kind.GROUP: NUMBERS, Kind.LINK: NUMBERS}),
         "baselines": st.sampled_from(
             [
                 Baselines(),
@@ -144,6 +151,12 @@ OTHER_GROUP = [Change(Group("C", "G1", "N"), None, "P7")] + [
 ]
 
 
+REPLACED = [
+    *(Change(Link("C", "S", group), None, "L2") for group in ("G1", "G2", "G3")),
+    *(Change(None, Link("C", "T", group), "L2") for group in ("G1", "G2")),
+]
+
+
 @searched
 @given(CHANGES, LOSSES, LIMITS, EVIDENCE)
 # The loss takes away the group whose new members were no loss; the loss deletes the group that was being left.
@@ -155,6 +168,12 @@ OTHER_GROUP = [Change(Group("C", "G1", "N"), None, "P7")] + [
     Change(Group("C", "G1", "N"), None, "P7"),
     {"run_removals": {"fraction": None, "count": 2}, "group_gutted": {"fraction": 0.5, "size": 5}},
     NOTHING,
+)
+@example(
+    REPLACED,
+    Change(Grouping("C", "T", "N"), None, "G7"),
+    {"grouping_gutted": {"fraction": 0.5, "size": 4}},
+    {"links": {("C", "S"): 4}},
 )
 def test_b2_one_more_loss_never_releases_what_was_held(
     changes: list[Change], loss: Change, limits: dict[str, Any], evidence: dict[str, Any]

@@ -10,6 +10,7 @@ from include.groupsync.model.verdict import Effect, Reach
 from tests.include.groupsync.breaker.plans import creates, deletes, look, numbers, tripped, update
 
 ALL_DELETES = Reach(("delete",), ("grouping", "group", "link", "membership"))
+ALL_REMOVALS = Reach(("delete",), ("link", "membership"))
 
 
 @pytest.mark.parametrize(
@@ -86,18 +87,27 @@ LIMIT = {"fraction": 0.1, "floor": 5, "count": 30}
         (1, 99, 99, 100, None, set()),
     ],
 )
-@pytest.mark.parametrize("kind", [Kind.GROUP, Kind.GROUPING])
+@pytest.mark.parametrize(
+    ("rule", "single", "kind"),
+    [
+        ("cumulative", "run_deletes", Kind.GROUP),
+        ("cumulative", "run_deletes", Kind.GROUPING),
+        ("cumulative_removals", "run_removals", Kind.MEMBERSHIP),
+        ("cumulative_removals", "run_removals", Kind.LINK),
+    ],
+)
 def test_cumulative_trips_over_what_several_runs_delete(
-    kind: Kind, now: int, day: int, week: int, managed: int, limit: Any, trips: set[str]
+    rule: str, single: str, kind: Kind, now: int, day: int, week: int, managed: int, limit: Any, trips: set[str]
 ) -> None:
     """Of each kind, with what the journal has of the last day and the last week."""
     found = look(
-        "cumulative", deletes(kind, now), limit, levels={"run_deletes": LIMIT},
+        rule, deletes(kind, now), limit, levels={single: LIMIT},
         managed={kind: {"C": managed}}, applied_day={kind: day}, applied_week={kind: week},
     )  # fmt: skip
     assert {one.subject for one in found if one.tripped} == {f"{kind}s in {span}" for span in trips}
     assert len(found) == 4
-    assert {(one.effect, one.reach) for one in found} == {(Effect.HOLD, ALL_DELETES)}
+    reach = ALL_DELETES if rule == "cumulative" else ALL_REMOVALS
+    assert {(one.effect, one.reach) for one in found} == {(Effect.HOLD, reach)}
 
 
 def test_cumulative_counts_groupings_and_groups_apart_and_no_removals() -> None:
@@ -120,6 +130,30 @@ def test_cumulative_counts_groupings_and_groups_apart_and_no_removals() -> None:
     assert found[0].text == "groupings: 5 deleted in 24 hours, 3 of them by this run"
     off = look("cumulative", changes, limit, applied_day={Kind.GROUP: 10**6})
     assert {(one.tripped, one.limit) for one in off} == {(False, None)}
+
+
+def test_cumulative_removals_counts_memberships_and_links_apart_and_no_deletes() -> None:
+    """As `run_removals` does, whose limit it multiplies; where that is off, it has none."""
+    changes = [
+        *deletes(Kind.MEMBERSHIP, 4),
+        *deletes(Kind.LINK, 1),
+        *deletes(Kind.GROUP, 99),
+        *creates(Kind.MEMBERSHIP, 9),
+    ]
+    applied = {Kind.MEMBERSHIP: 2, Kind.LINK: 2, Kind.GROUP: 99}
+    past: Any = {"applied_day": applied, "applied_week": applied}
+    found = look("cumulative_removals", changes, {"day": 1, "week": 2}, levels={"run_removals": LIMIT}, **past)
+    assert [(one.subject, one.tripped, *numbers(one)) for one in found] == [
+        ("memberships in 24 hours", True, 6, 5, 6, 0, -1),
+        ("links in 24 hours", False, 3, 5, 3, 0, 2),
+        ("memberships in 7 days", False, 6, 10, 6, 0, 4),
+        ("links in 7 days", False, 3, 10, 3, 0, 7),
+    ]
+    assert found[0].text == "memberships: 6 removed in 24 hours, 4 of them by this run"
+    off = look("cumulative_removals", changes, {"day": 1, "week": 2}, **past)
+    assert {(one.tripped, one.limit) for one in off} == {(False, None)}
+    levels = {"run_removals": LIMIT, "terms": {"T": {"run_removals": {"floor": 3}}}}
+    assert tripped("cumulative_removals", deletes(Kind.LINK, 4), {}, levels=levels, term="T") == {"links in 24 hours"}
 
 
 def test_cumulative_takes_the_terms_own_limit_of_run_deletes() -> None:

@@ -19,9 +19,11 @@ from tests.include.groupsync.breaker.plans import (
     joins,
     judged,
     leaves,
+    linked,
     rekey,
     renames,
     short,
+    unlinked,
     update,
 )
 
@@ -239,6 +241,19 @@ def test_a1_where_a_group_is_not_made_nothing_of_its_course_goes() -> None:
     }
 
 
+def test_a1_where_a_grouping_is_not_made_no_group_of_its_course_leaves_another() -> None:
+    """It may be the one that they are put into."""
+    changes = [
+        Change(None, Grouping("C", "NEW", "N"), "G5"), *unlinked("S", "G"), *unlinked("S", "G", course="D"),
+        *linked("NEW", "G"), *linked("S", "H"), *leaves("G", "a"), goes("K"),
+    ]  # fmt: skip
+    assert held(changes, Reach(("create",), ("grouping",))) == {
+        ("grouping", "create", "C", "NEW"),
+        ("link", "create", "C", "NEW", "G"),
+        ("link", "delete", "C", "S", "G"),
+    }
+
+
 @settings(max_examples=20)
 @given(st.lists(st.sampled_from(EVERYTHING), unique=True, max_size=12), st.integers(0, 5), st.integers(0, 5))
 def test_b1_a_split_loses_nothing_and_changes_nothing(changes: list[Change], most: int, removals: int) -> None:
@@ -262,6 +277,43 @@ def test_b2_what_waits_for_something_blocked_is_blocked_too() -> None:
     waits = Change(None, Group("C", "D", "Name of A"), "P5", waits_for="A")
     found = parts([goes("A"), waits, goes("B", "D")], Reach(("delete",), ("group",), "C"), effect=Effect.BLOCK)
     assert (len(found.held), len(found.releasable), len(found.released)) == (2, 0, 1)
+
+
+REACHES = st.builds(
+    Reach,
+    st.sampled_from([("delete",), ("create", "update"), ("update",)]),
+    st.sampled_from([KINDS, ("group",), ("grouping", "link"), ("link",), ("group", "link", "membership")]),
+    st.sampled_from([None, "C", "D", "X"]),
+    st.sampled_from([None, "C-0", "D-1", "C-1000", "L", "M"]),
+    st.sampled_from([None, None, (), ("C", "X"), ("C", "D")]),
+).filter(lambda reach: reach.key is None or reach.course is not None or reach.courses is not None)
+TRIPS = st.lists(st.tuples(st.sampled_from(Effect), REACHES | st.none()), max_size=6)
+WAITING = [
+    Change(None, Group("C", "C-9", "NC-0"), "P5", waits_for="C-0"),
+    Change(Group("D", "D-9", "x"), Group("D", "D-9", "ND-1"), "P6", waits_for="D-1"),
+]
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(
+    st.lists(st.sampled_from([*EVERYTHING, *WAITING]), unique=True, max_size=12),
+    TRIPS,
+    st.sampled_from([None, frozenset("C"), frozenset("DX"), frozenset()]),
+)
+def test_b4_a_trip_is_told_exactly_where_it_alone_would_hold_something_that_an_approval_releases(
+    changes: list[Change], trips: list[tuple[Effect, Reach | None]], courses: frozenset[str] | None
+) -> None:
+    """Whatever it reaches, itself or by what waits."""
+    plan = Plan.of_changes(changes)
+    told = tuple(
+        Observation("test", str(at), 1, 0, 1, None, True, "t", effect, reach)
+        for at, (effect, reach) in enumerate(trips)
+        if reach is not None or effect is Effect.HOLD
+    )
+    verdict = Verdict(plan.digest, told)
+    asked = {one for one in split(plan, verdict).releasable.changes() if courses is None or one.course in courses}
+    wanted = [one for one in told if asked & set(split(plan, Verdict(plan.digest, (one,))).held.changes())]
+    assert list(holding(plan, verdict, courses)) == wanted
 
 
 def test_b4_the_trips_that_hold_something_are_told_by_what_they_hold() -> None:

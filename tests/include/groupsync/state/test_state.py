@@ -19,9 +19,9 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER, may_delete, with_term, without_term
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
-from include.groupsync.state import ledger, runs, term_states
+from include.groupsync.state import approvals, ledger, runs, term_states
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
-from include.groupsync.state.journal import RunJournal, count_deletes, entries_of, forget, last_entry, unsettled_runs
+from include.groupsync.state.journal import RunJournal, count_gone, entries_of, forget, last_entry, unsettled_runs
 from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
@@ -450,22 +450,41 @@ def test_b5_a_run_that_is_repeated_has_to_be_accepted_again(engine: sa.Engine) -
         assert runs.accepted(link, besides="") == []
 
 
-def test_deletes_of_the_last_hours_are_counted_by_kind(engine: sa.Engine) -> None:
-    """What was done, or got no answer; after the moment, not at it; removals and creates are none."""
+def test_what_went_in_the_last_hours_is_counted_by_kind(engine: sa.Engine) -> None:
+    """What was done, or got no answer; after the moment, not at it; creates are none."""
     group, grouping = Group("C", "G", "N"), Grouping("C", "S", "N")
     losses = [(Change(group, None, "P7"), outcome) for outcome in Outcome] + [
         (Change(grouping, None, "G7"), Outcome.DONE)
     ]
     others = [(Change(None, group, "P5"), Outcome.DONE), (Change(Membership("C", "G", "a"), None, "M5"), Outcome.DONE)]
     clock = iter(AT + timedelta(hours=n) for n in range(100))
-    log = RunJournal(engine, "run-1", "T1", lambda: next(clock))
-    for change, how in (*losses, *others):
+    went(RunJournal(engine, "run-1", "T1", lambda: next(clock)), *losses, *others)
+    with engine.connect() as link:
+        ever, later = count_gone(link, AT - timedelta(hours=1)), count_gone(link, AT)
+        assert ever == {Kind.GROUPING: 1, Kind.GROUP: 2, Kind.LINK: 0, Kind.MEMBERSHIP: 1}
+        assert later == {Kind.GROUPING: 1, Kind.GROUP: 1, Kind.LINK: 0, Kind.MEMBERSHIP: 1}
+        assert count_gone(link, AT + timedelta(hours=40)) == dict.fromkeys(Kind, 0)
+
+
+def went(log: RunJournal, *changes: tuple[Change, Outcome]) -> None:
+    for change, how in changes:
         [entry] = log.intend([Intent(change, 1, 1, group_id=5, grouping_id=6, user_id=7)])
         log.settle([Settled(entry, how)])
+
+
+def test_removals_that_a_person_approved_are_not_counted_and_deletes_are(engine: sa.Engine) -> None:
+    """A release run is known by its request; another DAG's run is none."""
+    with engine.begin() as link:
+        asked = approvals.ask(
+            link, term="T1", run_id="run-1", digest="a" * 64, trips=[], at=AT, waits=timedelta(hours=20)
+        )
+    losses = [Change(Membership("C", "G", "a"), None, "M5"), Change(Link("C", "S", "G"), None, "L2")]
+    losses.append(Change(Group("C", "G", "N"), None, "P7"))
+    for run_id in (f"moodle_group_release.{asked.release_run_id}", asked.release_run_id, "moodle_group_release."):
+        went(RunJournal(engine, run_id, "T1", lambda: AT), *((change, Outcome.DONE) for change in losses))
     with engine.connect() as link:
-        assert count_deletes(link, AT - timedelta(hours=1)) == {Kind.GROUPING: 1, Kind.GROUP: 2}
-        assert count_deletes(link, AT) == {Kind.GROUPING: 1, Kind.GROUP: 1}
-        assert count_deletes(link, AT + timedelta(hours=40)) == {Kind.GROUPING: 0, Kind.GROUP: 0}
+        found = count_gone(link, AT - timedelta(hours=1))
+    assert found == {Kind.GROUPING: 0, Kind.GROUP: 3, Kind.LINK: 2, Kind.MEMBERSHIP: 2}
 
 
 def test_a5_what_a_killed_run_left_open_is_found_with_its_term_and_settled_as_ours(engine: sa.Engine) -> None:
