@@ -183,7 +183,7 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
     unmade = {key for key, row in objects if row["action"] == Action.CREATE}
     return _Held(
         objects={key for key, _ in objects},
-        stuck={key for key, row in objects if row["action"] == "delete" or row["name_before"] != row["name_after"]},
+        stuck={key for key, row in objects if row["name_before"] != row["name_after"]},
         unmade=unmade,
         without_group={course for kind, course, _ in unmade if kind == Kind.GROUP},
         without_grouping={course for kind, course, _ in unmade if kind == Kind.GROUPING},

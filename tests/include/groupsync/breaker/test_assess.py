@@ -46,25 +46,29 @@ def test_b1_a_restore_is_not_judged_by_its_datasets() -> None:
     silent = {one.rule for one in verdict.observations if one.text == "does not apply to a restore"}
     assert silent == {"unread", "empty", "stale", "volume", "unmatched", "quarantined", "growth"}
     assert silent == {rule.name for rule in RULES if not rule.of_restore}
+    said = [one for one in verdict.observations if one.rule in silent]
+    assert {(one.subject, one.tripped, *numbers(one)) for one in said} == {("run", False, None, None, 0, None, None)}
     assert not verdict.trips
 
 
 @pytest.mark.parametrize(
-    ("rule", "evidence", "observed", "denominator"),
+    ("rule", "evidence", "observed", "denominator", "text"),
     [
-        ("unread", {"unread": ("groups", "mappings"), "rows_read": {"groupings": 1}}, 2, 3),
-        ("identity", {"identity": ("ledger: uat", "marker: none")}, 2, 5),
+        ("unread", {"unread": ("groups", "mappings"), "rows_read": {"groupings": 1}}, 2, 3, ": groups, mappings"),
+        ("identity", {"identity": ("ledger: uat", "marker: none")}, 2, 5, "ledger: uat; marker: none"),
     ],
 )
 def test_o3_i3_what_is_missing_or_differs_blocks_the_run_with_every_limit_off(
-    rule: str, evidence: Any, observed: int, denominator: int
+    rule: str, evidence: Any, observed: int, denominator: int, text: str
 ) -> None:
     """No setting switches it off; it says what it is."""
     changes = [*creates(Kind.GROUP, 1), update()]
     [one] = look(rule, changes, **evidence)
-    assert (one.tripped, one.effect, one.reach) == (True, Effect.BLOCK, None)
+    assert (one.subject, one.tripped, one.effect, one.reach) == ("run", True, Effect.BLOCK, None)
     assert numbers(one) == (observed, 0, observed, denominator, -observed)
-    assert all(word in one.text for word in evidence[rule])
+    assert one.text.endswith(text)
+    [alone] = look(rule, changes, **evidence | {rule: evidence[rule][:1]})
+    assert (alone.tripped, alone.observed) == (True, 1), "one is enough"
     parts = judged(changes, {}, **evidence)
     assert (len(parts.released), len(parts.held), len(parts.releasable)) == (0, 2, 0)
 
@@ -122,7 +126,7 @@ def test_c1_out_of_scope_says_where() -> None:
     """Of many the first few."""
     changes = [change for n in range(7) for change in deletes(Kind.GROUP, 2, f"C{n}")]
     [one] = look("out_of_scope", changes, scope=frozenset({place("C6")}))
-    assert (one.observed, one.denominator) == (12, 14)
+    assert (one.subject, one.observed, one.denominator) == ("run", 12, 14)
     assert "2 deletes of a group in C0; 2 deletes of a group in C1" in one.text
     assert "C4" in one.text
     assert "C5" not in one.text

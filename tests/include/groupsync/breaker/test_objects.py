@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from include.groupsync.breaker.baselines import Baselines
+from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.things import Grouping
+from include.groupsync.model.things import Group, Grouping
 from include.groupsync.model.verdict import Effect, Reach
 from tests.include.groupsync.breaker.plans import (
     claims,
@@ -68,6 +69,8 @@ def test_course_emptied_says_so_where_none_is() -> None:
     [one] = look("course_emptied", goes_and(update()), 0, managed={Kind.GROUP: {"C": 2, "D": 1}})
     assert (one.subject, one.tripped, *numbers(one)) == ("run", False, 0, 0, 0, 2, 0)
     assert one.text == "no course of 2 with managed groups would lose its last one"
+    [one] = look("course_emptied", [goes("G")], 0)
+    assert (one.tripped, one.numerator, one.denominator) == (True, 1, 0), "nothing there is managed any more"
 
 
 def goes_and(change: Any) -> list[Any]:
@@ -161,8 +164,10 @@ def test_group_gutted_tells_of_the_nearest_where_none_trips() -> None:
     changes = [*leaves("G", "a"), *leaves("H", *"abcd")]
     [one] = look("group_gutted", changes, {"fraction": 0.5, "size": 5}, members=people)
     assert (one.subject, one.tripped, one.headroom) == ("C H", False, 1)
+    [one] = look("group_gutted", changes, None, members=people)
+    assert (one.subject, one.limit) == ("C H", None), "without a limit the one that loses most"
     [one] = look("group_gutted", changes, {"fraction": 0.5, "size": 50}, members=people)
-    assert (one.subject, one.tripped, one.observed) == ("run", False, 0)
+    assert (one.subject, one.tripped, *numbers(one)) == ("run", False, 0, None, 0, 0, None)
     assert one.text == "the plan takes nobody out of a group large enough to be looked at"
 
 
@@ -320,8 +325,9 @@ def test_in_use_holds_the_object_that_an_activity_uses(limit: int | None, trips:
 
 
 def test_in_use_says_so_where_nothing_is_used() -> None:
-    """And has a limit for each course."""
-    [one] = look("in_use", [goes("FREE"), goes("OTHER")], 0, uses=USES)
+    """Only renamed, or made, is not deleted.  And has a limit for each course."""
+    stays = Change(Group("C", "G", "Name of G"), Group("C", "G", "another name"), "P6")
+    [one] = look("in_use", [goes("FREE"), goes("OTHER"), stays], 0, uses=USES)
     assert (one.subject, one.tripped, *numbers(one)) == ("run", False, 0, 0, 0, 2, 0)
     assert one.text == "of 2 groups and groupings to be deleted no activity is known to use one"
     levels = {"courses": {"C": {"in_use": None}}}
@@ -356,6 +362,7 @@ def test_o2_any_claim_is_held_for_a_person(kind: Kind) -> None:
     """One is enough, whatever is managed; what else the plan does goes on."""
     managed = {kind: {"C": 9}}
     assert tripped("reclaim", creates(kind, 3), managed=managed) == set()
+    assert tripped("reclaim", claims(kind, 1), managed=managed) == {f"{kind}s"}
     [trip] = [one for one in look("reclaim", claims(kind, 2), managed=managed) if one.tripped]
     assert (trip.subject, *numbers(trip)) == (f"{kind}s", 2, 0, 2, 9, -2)
     assert (trip.effect, trip.reach) == (Effect.HOLD, Reach(("update",), ("link", "membership")))

@@ -56,7 +56,7 @@ def test_history_trips_above_the_band_of_its_week(
     half = count // 2
     changes = [*deletes(Kind.GROUP, half), *deletes(Kind.GROUPING, count - half), *deletes(Kind.MEMBERSHIP, 40)]
     [one] = look("history", changes, limit, baselines=Baselines(deletes=runs), week=3)
-    assert (one.subject, one.tripped, one.observed, one.limit) == ("run", trips, count, bound)
+    assert (one.subject, one.tripped, *numbers(one)[:4]) == ("run", trips, count, bound, count, None)
     assert (one.effect, one.reach) == (Effect.HOLD, ALL_DELETES)
     assert f"{count} deletes; {len(runs)} accepted runs in week 3 of a term" in one.text
     assert one.text.endswith("as median" if bound is not None else "are not looked at")
