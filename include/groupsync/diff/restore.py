@@ -205,26 +205,33 @@ class _Restore:
             self._name(kind, course_id, several)
 
     def _change(self, net: _Net) -> Change | None:
-        if net.before is None and net.after is None:
+        if net.after is not None:
+            held = self.now.objects.get((net.kind, net.moodle_id))
+            return self._gone(net) if held is None else self._undo(net, net.after, held)
+        return self._again(net, net.before) if net.before is not None else None
+
+    def _again(self, net: _Net, before: Grouping | Group) -> Change | None:
+        """What was deleted is made again, unless its idnumber is there."""
+        if (net.kind, net.course_id, before.key) in self.now.by_key:
             return None
-        held = self.now.objects.get((net.kind, net.moodle_id))
-        if net.after is None:
-            assert net.before is not None, "a change has a before or an after"
-            if (net.kind, net.course_id, net.before.key) in self.now.by_key:
-                return None
-            if net.before.key.startswith("#"):
-                return self._left(net.course, net.before.key, "it had no idnumber by which it could be brought back")
-            return Change(None, replace(net.before, description=net.before.description or ""), "J3", net.module)
-        if held is None:
-            return None if net.before is None else self._left(net.course, net.before.key, "it is no longer there")
-        make = type(net.after)
-        now = make(net.course, held["idnumber"] or f"#{net.moodle_id}", held["name"], held["description"] or "")
+        if before.key.startswith("#"):
+            return self._left(net.course, before.key, "it had no idnumber by which it could be brought back")
+        return Change(None, replace(before, description=before.description or ""), "J3", net.module)
+
+    def _gone(self, net: _Net) -> Change | None:
+        """What was made or changed, and is not there: only of the latter something is left to do."""
+        return None if net.before is None else self._left(net.course, net.before.key, "it is no longer there")
+
+    def _undo(self, net: _Net, after: Grouping | Group, held: Mapping[str, Any]) -> Change | None:
+        """Back to what was before, where Moodle has what the run wrote."""
+        key = held["idnumber"] or f"#{net.moodle_id}"
+        now = type(after)(net.course, key, held["name"], held["description"] or "")
         if net.before is not None and _like(net.before, now) == now:
             return None
-        if _like(net.after, now) != now:
-            return self._left(net.course, net.after.key, "it was changed in Moodle after the run wrote it")
+        if _like(after, now) != now:
+            return self._left(net.course, after.key, "it was changed in Moodle after the run wrote it")
         if net.before is None and self._holds_more(net):
-            return self._left(net.course, net.after.key, "it holds what the run did not put there")
+            return self._left(net.course, after.key, "it holds what the run did not put there")
         return Change(now, _like(net.before, now) if net.before else None, "J3", net.module)
 
     def _holds_more(self, net: _Net) -> bool:
