@@ -1,0 +1,338 @@
+"""The plan that takes a run back, out of its journal and what Moodle has now (rules J3 and J4).
+
+Only what the run did counts, and of several changes to one thing the first before and the last after.  What
+somebody has changed since is left, with a finding.  A description's format is not in a plan, and is not restored.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from include.groupsync.diff.renames import Claim, Holder, by_name, rule_on
+from include.groupsync.model.change import Change
+from include.groupsync.model.finding import Finding, Severity
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of, rows
+from include.groupsync.model.journal import REFRESH, Outcome
+from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.plan import Plan
+from include.groupsync.model.snapshot import USE, Snapshot
+from include.groupsync.model.things import Group, Grouping, Link, Membership
+
+# Where what a run deleted is now; ``new_id`` null where it is not there.
+ID_MAP: Schema = {"kind": TEXT, "course": TEXT, "key": TEXT, "old_id": WHOLE, "new_id": WHOLE}
+
+Entry = Mapping[str, Any]
+Pair = tuple[Kind, int, int]  # grouping and group, or group and user
+_OBJECTS = (Kind.GROUPING, Kind.GROUP)
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """The changes that bring back what can be, and a finding for each thing that cannot."""
+
+    plan: Plan
+    findings: list[Finding]
+
+
+@dataclass
+class _Net:
+    """What a run did to one object in all."""
+
+    kind: Kind
+    moodle_id: int
+    course_id: int
+    course: str
+    module: str | None
+    before: Grouping | Group | None
+    after: Grouping | Group | None
+
+
+@dataclass
+class _PairNet:
+    """What a run did to one link or membership: whether it was there before, and is after."""
+
+    course_id: int
+    course: str
+    module: str | None
+    was: bool
+    is_now: bool
+    user: str | None = None
+
+
+def restore(
+    entries: Iterable[Entry],
+    snapshot: Snapshot,
+    limit: int,
+    *,
+    courses: Collection[str] | None = None,
+    kinds: Collection[Kind] = tuple(Kind),
+) -> Restoration:
+    """``entries``: a run's journal in order; ``limit``: the most characters of a name; ``courses`` None: all."""
+    objects, pairs = _net(entries)
+    made = {pair for pair, net in pairs.items() if net.is_now}
+    work = _Restore(snapshot, limit, objects, made, kinds)
+    work.prepare([net for net in objects.values() if courses is None or net.course in courses])
+    work.pairs({key: net for key, net in pairs.items() if courses is None or net.course in courses})
+    return Restoration(Plan.of_changes(work.changes), work.findings)
+
+
+def id_map(entries: Iterable[Entry], snapshot: Snapshot) -> pd.DataFrame:
+    """Old to new id of each grouping and group that the run deleted (columns ID_MAP)."""
+    now = _Now.of(snapshot)
+    found = [
+        {
+            "kind": str(net.kind),
+            "course": net.course,
+            "key": net.before.key,
+            "old_id": net.moodle_id,
+            "new_id": now.by_key.get((net.kind, net.course_id, net.before.key)),
+        }
+        for net in _net(entries)[0].values()
+        if net.before is not None and net.after is None
+    ]
+    return frame_of(found, ID_MAP)
+
+
+def work_list(entries: Iterable[Entry], uses: pd.DataFrame) -> pd.DataFrame:
+    """The uses (USE, as the deleting run read them) of what it deleted, by course: no web service mends them."""
+    gone = {(str(net.kind), net.moodle_id) for net in _net(entries)[0].values() if net.before and net.after is None}
+    left = [row for row in rows(uses) if (row["kind"], row["moodle_id"]) in gone]
+    return frame_of(sorted(left, key=lambda row: (row["course"] or "", row["activity"] or "", row["key"] or "")), USE)
+
+
+def _net(entries: Iterable[Entry]) -> tuple[dict[tuple[Kind, int], _Net], dict[Pair, _PairNet]]:
+    objects: dict[tuple[Kind, int], _Net] = {}
+    pairs: dict[Pair, _PairNet] = {}
+    for entry in entries:
+        if entry["outcome"] != Outcome.DONE or entry["rule"] == REFRESH:
+            continue
+        kind, action = Kind(entry["kind"]), Action(entry["action"])
+        if kind in _OBJECTS:
+            moodle_id = entry[f"{kind}_id"]
+            before, after = _object(kind, entry["before"]), _object(kind, entry["after"])
+            where = entry["course_id"], entry["course"], entry["module"]
+            known = objects.setdefault((kind, moodle_id), _Net(kind, moodle_id, *where, before, after))
+            known.after = after
+            if action is Action.DELETE:
+                _inside(pairs, entry, kind, moodle_id)
+        elif action is not Action.UPDATE:
+            first, second = ("grouping_id", "group_id") if kind is Kind.LINK else ("group_id", "user_id")
+            _pair(pairs, (kind, entry[first], entry[second]), entry, action, entry["user"])
+    return objects, pairs
+
+
+def _inside(pairs: dict[Pair, _PairNet], entry: Entry, kind: Kind, moodle_id: int) -> None:
+    """What went with a deleted object: its before-image has it (rule J1)."""
+    image = entry["before"]
+    for member in image.get("members") or []:
+        _pair(pairs, (Kind.MEMBERSHIP, moodle_id, member["user_id"]), entry, Action.DELETE, member["user"])
+    for grouping_id in image.get("groupings") or []:
+        _pair(pairs, (Kind.LINK, grouping_id, moodle_id), entry, Action.DELETE, None)
+    for group_id in (image.get("groups") or []) if kind is Kind.GROUPING else []:
+        _pair(pairs, (Kind.LINK, moodle_id, group_id), entry, Action.DELETE, None)
+
+
+def _pair(pairs: dict[Pair, _PairNet], pair: Pair, entry: Entry, action: Action, user: str | None) -> None:
+    there = action is Action.CREATE
+    where = entry["course_id"], entry["course"], entry["module"]
+    pairs.setdefault(pair, _PairNet(*where, was=not there, is_now=there, user=user)).is_now = there
+
+
+def _object(kind: Kind, values: Mapping[str, Any] | None) -> Grouping | Group | None:
+    if not values:
+        return None
+    make = Grouping if kind is Kind.GROUPING else Group
+    return make(values["course"], values[str(kind)], values["name"], values["description"])
+
+
+@dataclass
+class _Now:
+    """Moodle's objects by id and by course and idnumber, and what is in them."""
+
+    objects: dict[tuple[Kind, int], dict[str, Any]] = field(default_factory=dict)
+    by_key: dict[tuple[Kind, int, str], int] = field(default_factory=dict)
+    pairs: set[Pair] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_Now":
+        now = cls()
+        for kind, frame in ((Kind.GROUPING, snapshot.groupings), (Kind.GROUP, snapshot.groups)):
+            for row in rows(frame):
+                now.objects[kind, row[f"{kind}_id"]] = row
+                if row["idnumber"]:
+                    now.by_key[kind, row["course_id"], row["idnumber"]] = row[f"{kind}_id"]
+        now.pairs = {(Kind.LINK, row["grouping_id"], row["group_id"]) for row in rows(snapshot.links)}
+        now.pairs |= {(Kind.MEMBERSHIP, row["group_id"], row["user_id"]) for row in rows(snapshot.members)}
+        return now
+
+
+class _Restore:
+    """One restoration in the making."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        limit: int,
+        nets: Mapping[tuple[Kind, int], _Net],
+        made: Collection[Pair],
+        kinds: Collection[Kind],
+    ):
+        self.made = frozenset(made)
+        self.now, self.limit, self.nets, self.kinds = _Now.of(snapshot), limit, nets, kinds
+        self.read = {row["course_id"] for row in rows(snapshot.courses)}
+        self.read -= {row["course_id"] for row in rows(snapshot.unread)}
+        self.enrolled = {(row["course_id"], row["user_id"]) for row in rows(snapshot.participants)}
+        self.users = {row["user_id"]: row["user"] for row in rows(snapshot.users)}
+        self.changes: list[Change] = []
+        self.findings: list[Finding] = []
+        self.coming: set[tuple[Kind, int]] = set()  # old ids of what is created again
+        self.going: set[tuple[Kind, int]] = set()
+        self.rekeyed: dict[tuple[Kind, int], str] = {}
+
+    # --- groupings and groups
+
+    def prepare(self, nets: Sequence[_Net]) -> None:
+        unread = {net.course_id: net for net in nets if net.course_id not in self.read}
+        for net in unread.values():
+            self._find(net.course, None, "its course could not be read, and nothing in it is restored")
+        wanted: dict[tuple[Kind, int], list[tuple[_Net, Change]]] = {}
+        for net in nets:
+            if net.course_id in self.read and net.kind in self.kinds and (change := self._change(net)):
+                wanted.setdefault((net.kind, net.course_id), []).append((net, change))
+        for (kind, course_id), several in wanted.items():
+            self._name(kind, course_id, several)
+
+    def _change(self, net: _Net) -> Change | None:
+        if net.after is not None:
+            held = self.now.objects.get((net.kind, net.moodle_id))
+            return self._gone(net) if held is None else self._undo(net, net.after, held)
+        return self._again(net, net.before) if net.before is not None else None
+
+    def _again(self, net: _Net, before: Grouping | Group) -> Change | None:
+        """What was deleted is made again, unless its idnumber is there."""
+        if (net.kind, net.course_id, before.key) in self.now.by_key:
+            return None
+        if before.key.startswith("#"):
+            return self._left(net.course, before.key, "it had no idnumber by which it could be brought back")
+        return Change(None, replace(before, description=before.description or ""), "J3", net.module)
+
+    def _gone(self, net: _Net) -> Change | None:
+        """What was made or changed, and is not there: only of the latter something is left to do."""
+        return None if net.before is None else self._left(net.course, net.before.key, "it is no longer there")
+
+    def _undo(self, net: _Net, after: Grouping | Group, held: Mapping[str, Any]) -> Change | None:
+        """Back to what was before, where Moodle has what the run wrote."""
+        key = held["idnumber"] or f"#{net.moodle_id}"
+        now = type(after)(net.course, key, held["name"], held["description"] or "")
+        if net.before is not None and _like(net.before, now) == now:
+            return None
+        if _like(after, now) != now:
+            return self._left(net.course, after.key, "it was changed in Moodle after the run wrote it")
+        if net.before is None and self._holds_more(net):
+            return self._left(net.course, after.key, "it holds what the run did not put there")
+        return Change(now, _like(net.before, now) if net.before else None, "J3", net.module)
+
+    def _holds_more(self, net: _Net) -> bool:
+        kind = Kind.LINK if net.kind is Kind.GROUPING else Kind.MEMBERSHIP
+        inside = {pair for pair in self.now.pairs if pair[:2] == (kind, net.moodle_id)}
+        return not inside <= self.made
+
+    def _name(self, kind: Kind, course_id: int, several: list[tuple[_Net, Change]]) -> None:
+        """Who gets which name: as in any plan, one that is free or becomes so (rule P9)."""
+        leaving = {net.moodle_id for net, change in several if change.after is None}
+        held = [(i, row) for (k, i), row in self.now.objects.items() if k is kind and row["course_id"] == course_id]
+        holders = by_name(
+            (row["name"], Holder(row["idnumber"] or f"#{i}", bool(row["idnumber"]), i in leaving)) for i, row in held
+        )
+        claims = []
+        for _, change in several:
+            after, before = change.after, change.before
+            if isinstance(after, Grouping | Group):
+                was = before.name if isinstance(before, Grouping | Group) else None
+                if was != after.name:
+                    claims.append(Claim(change.thing.key, after.name, was))  # type: ignore[union-attr]
+        ruling = rule_on(claims, holders, self.limit)
+        for net, change in several:
+            key = change.thing.key  # type: ignore[union-attr]
+            if blocker := ruling.refused.get(key):
+                self._find(net.course, key, f"its name is taken by {blocker.key}")
+                continue
+            waits, before = ruling.waits_for.get(key), change.before
+            if (aside := ruling.aside.get(key)) and isinstance(before, Grouping | Group):
+                moved = replace(before, name=aside)
+                waiting = key if change.after is None else waits
+                self.changes.append(Change(before, moved, "P9", net.module, step=1, waits_for=waiting))
+                if change.after is not None:
+                    before = moved
+            step = ruling.step[key] + 1 if key in ruling.step and change.action is Action.UPDATE else 0
+            self.changes.append(replace(change, before=before, step=step, waits_for=waits))
+            self._note(net, change)
+
+    def _note(self, net: _Net, change: Change) -> None:
+        at = (net.kind, net.moodle_id)
+        if change.action is Action.CREATE:
+            self.coming.add(at)
+        elif change.action is Action.DELETE:
+            self.going.add(at)
+        elif net.before is not None:
+            self.rekeyed[at] = net.before.key
+
+    # --- links and memberships
+
+    def pairs(self, nets: Mapping[Pair, _PairNet]) -> None:
+        for pair, net in nets.items():
+            if pair[0] in self.kinds and net.course_id in self.read and net.was != net.is_now:
+                self._settle(pair, net)
+
+    def _settle(self, pair: Pair, net: _PairNet) -> None:
+        kind, first, second = pair
+        outer = Kind.GROUPING if kind is Kind.LINK else Kind.GROUP
+        ends = [self._end(outer, first)] + ([self._end(Kind.GROUP, second)] if kind is Kind.LINK else [])
+        if any(end is None for end in ends):
+            return
+        now = (kind, ends[0][1], ends[1][1] if kind is Kind.LINK else second)  # type: ignore[index]
+        if (now in self.now.pairs) == net.was:
+            return
+        keys = [end[0] for end in ends if end is not None]
+        if kind is Kind.LINK:
+            thing: Link | Membership = Link(net.course, keys[0], keys[1])
+        else:
+            user = self.users.get(second) or net.user
+            if user is None or (net.was and (net.course_id, second) not in self.enrolled):
+                self._defer(net.course, keys[0], user or f"#{second}")
+                return
+            thing = Membership(net.course, keys[0], user)
+        self.changes.append(Change(None if net.was else thing, thing if net.was else None, "J3", net.module))
+
+    def _end(self, kind: Kind, old_id: int) -> tuple[str, int | None] | None:
+        """The key and the id now of one end; no id: it is made again.  None: there is none, or it goes itself."""
+        at, own = (kind, old_id), self.nets.get((kind, old_id))
+        if at in self.going:
+            return None
+        if held := self.now.objects.get(at):
+            return self.rekeyed.get(at, held["idnumber"] or f"#{old_id}"), old_id
+        if own is None or own.before is None:
+            return None
+        new_id = self.now.by_key.get((kind, own.course_id, own.before.key))
+        return (own.before.key, new_id) if new_id is not None or at in self.coming else None
+
+    def _defer(self, course: str, key: str, user: str) -> None:
+        reason, step = "the person is not enrolled in the course", "Enrol the person, and restore again."
+        self.findings.append(
+            Finding("restore", Severity.DEFERRED, "J3", reason, course, key, user=user, next_step=step)
+        )
+
+    def _left(self, course: str, key: str, reason: str) -> Change | None:
+        self._find(course, key, reason)
+        return None
+
+    def _find(self, course: str, key: str | None, reason: str) -> None:
+        step = "Look at it in Moodle; restore again once it can be."
+        self.findings.append(Finding("restore", Severity.WARNING, "J3", reason, course, key, next_step=step))
+
+
+def _like(thing: Grouping | Group, now: Grouping | Group) -> Grouping | Group:
+    """The thing, with Moodle's description where the run did not look at it."""
+    return replace(thing, description=now.description if thing.description is None else thing.description)
