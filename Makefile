@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-memory check lock venv parts
+.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-memory check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ laws-long: $(READY)  ## show 10,000 generated universities to all the laws (hour
 
 mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours; MUTANTS=diff or breaker; KEEP=1: kills stand)
 	nice -n 19 $(BIN)/python -m tests.mutants $(MUTANTS) $(if $(filter-out 0,$(KEEP)),--keep)
+
+chaos: $(READY)  ## syncs whose calls meet faults, each healed by the next (CHAOS_RUNS=20, CHAOS_SEED=1000)
+	nice $(BIN)/python -m tests.chaos.run --runs $(or $(CHAOS_RUNS),20) --seed $(or $(CHAOS_SEED),1000)
 
 incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
 	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)

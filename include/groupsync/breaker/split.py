@@ -34,65 +34,41 @@ def split(plan: Plan, verdict: Verdict) -> Split:
 
 
 def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:
-    """The trips that hold something that an approval may release; of these courses, None for all."""
+    """The trips that hold something that an approval may release; of these courses, None for all.
+
+    What waits for what a trip holds need not be looked at: it is in the same course, and blocked only with it.
+    """
     held, blocked = _masks(plan.frame, verdict)
     wanted = held & ~blocked
     if courses is not None:
         wanted &= plan.frame["course"].isin(list(courses)).astype(bool)
-    # What a trip holds is held, and what waits for it is in its course: a few thousand of a million changes.
-    near = held & plan.frame["course"].isin(plan.frame.loc[wanted, "course"].unique()).astype(bool)
+    frame = plan.frame[wanted]
     trips = [(trip, trip.reach) for trip in verdict.trips if trip.reach is not None]
-    index = _Index.of(plan.frame[near], wanted[near], [reach for _, reach in trips])
-    return tuple(trip for trip, reach in trips if index.holds(trip, reach))
+    # Thousands of trips do not each look at all changes.
+    named = {alike: _Named.of(frame, *alike) for alike in {(reach.actions, reach.kinds) for _, reach in trips}}
+    return tuple(trip for trip, reach in trips if named[reach.actions, reach.kinds].within(reach))
 
 
 _Alike = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class _Index:
-    """Held changes by what a reach names, so that thousands of trips do not each look at all of them.
+class _Named:
+    """The courses, and the objects by course and key, of changes of some actions and kinds."""
 
-    ``places``: where the changes of each course are.  ``named``: by actions and kinds of a reach, the courses and the
-    objects of the wanted changes that are of these.
-    """
-
-    frame: pd.DataFrame
-    wanted: pd.Series
-    places: Mapping[str, list[int]]
-    named: Mapping[_Alike, tuple[set[str], set[tuple[str, str]]]]
+    courses: frozenset[str]
+    objects: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, wanted: pd.Series, reaches: Iterable[Reach]) -> "_Index":
-        places: dict[str, list[int]] = {}
-        for at, course in enumerate(frame["course"]):
-            places.setdefault(course, []).append(at)
-        named = {}
-        for actions, kinds in {(reach.actions, reach.kinds) for reach in reaches}:
-            own = frame[wanted & frame["action"].isin(actions) & frame["kind"].isin(kinds)]
-            objects = set(zip(own["course"], _keys(own, kinds), strict=True))
-            named[actions, kinds] = set(own["course"]), objects
-        return cls(frame, wanted, places, named)
+    def of(cls, frame: pd.DataFrame, actions: tuple[str, ...], kinds: tuple[str, ...]) -> "_Named":
+        own = frame[frame["action"].isin(actions) & frame["kind"].isin(kinds)]
+        return cls(frozenset(own["course"]), frozenset(zip(own["course"], _keys(own, kinds), strict=True)))
 
-    def holds(self, trip: Observation, reach: Reach) -> bool:
-        """Whether the trip holds something that is wanted, itself or by what waits for it."""
-        return self._reaches(reach) or self._by_dependents(trip, reach)
-
-    def _reaches(self, reach: Reach) -> bool:
-        courses, objects = self.named[reach.actions, reach.kinds]
+    def within(self, reach: Reach) -> bool:
+        """Whether the reach names any of them."""
         if reach.key is not None:
-            return any((course, reach.key) in objects for course in _courses(reach))
-        return bool(courses) if None in _courses(reach) else not courses.isdisjoint(_courses(reach))
-
-    def _by_dependents(self, trip: Observation, reach: Reach) -> bool:
-        part = self.frame
-        if None not in _courses(reach):
-            at = sorted(place for course in set(_courses(reach)) for place in self.places.get(str(course), ()))
-            if not at:
-                return False
-            part = part.iloc[at]
-        reached = _reached(part, [trip])
-        return bool(reached.any() and (with_dependents(part, reached) & self.wanted.loc[part.index]).any())
+            return any((course, reach.key) in self.objects for course in _courses(reach))
+        return bool(self.courses) if None in _courses(reach) else not self.courses.isdisjoint(_courses(reach))
 
 
 def _courses(reach: Reach) -> tuple[str | None, ...]:

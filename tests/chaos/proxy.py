@@ -1,0 +1,169 @@
+"""An HTTP proxy between the sync and any Moodle that lets calls meet faults.
+
+    python -m tests.chaos.proxy --to https://moodle.example.org --port 8099 --share 0.1 --seed 7
+
+The sync's connection then has the proxy's address.  Moodle's own address in answers becomes the proxy's, as the sync
+compares the two (rule I3).
+"""
+
+import argparse
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from time import sleep
+from urllib.parse import parse_qs
+
+import requests
+
+from tests.chaos.faults import FAULTS
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: the close aborts
+_OWN = ("host", "connection", "content-length", "accept-encoding")
+Choose = Callable[[str], str | None]
+
+
+@dataclass
+class Chaos:
+    """Which call meets which fault: ``choose`` is told the function and names one of FAULTS, or None.
+
+    ``met``: what met what, in order.  ``late``: seconds until a late call reaches Moodle, and that a slow one takes.
+    """
+
+    upstream: str
+    choose: Choose = lambda _function: None
+    late: float = 0.1
+    met: list[tuple[str, str]] = field(default_factory=list)
+    address: str = ""
+    _pending: list[threading.Thread] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Until the last late call has reached Moodle."""
+        while self._pending:
+            self._pending.pop().join()
+
+    def later(self, what: Callable[[], object]) -> None:
+        def act() -> None:
+            sleep(self.late)
+            what()
+
+        thread = threading.Thread(target=act)
+        self._pending.append(thread)
+        thread.start()
+
+
+def at_random(seed: int, share: float) -> Choose:
+    """Each call meets a fault with this chance, each fault as likely."""
+    chance = Random(seed)
+    return lambda _function: chance.choice(sorted(FAULTS)) if chance.random() < share else None
+
+
+@contextmanager
+def between(chaos: Chaos, port: int = 0) -> Iterator[Chaos]:
+    """The proxy, running; its address is in ``chaos.address``."""
+    handler = type("Handler", (_Handler,), {"chaos": chaos})
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        chaos.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield chaos
+        finally:
+            server.shutdown()
+            thread.join()
+            chaos.settle()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One exchange at a time; what a fault may do with it is ``faults.Exchange``."""
+
+    protocol_version = "HTTP/1.1"
+    chaos: Chaos
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self._body = self.rfile.read(length)
+        function = parse_qs(self._body.decode("utf-8", "replace")).get("wsfunction", [""])[0]
+        name = self.chaos.choose(function)
+        if name is None:
+            self.act()
+            self.pass_on()
+        else:
+            self.chaos.met.append((function, name))
+            FAULTS[name](self)
+
+    do_GET = do_POST  # noqa: N815 (the name that the server looks for)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        """Nothing on the screen; ``Chaos.met`` has it."""
+
+    # --- what a fault may do
+
+    def act(self) -> None:
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
+        self._answer = requests.request(
+            self.command, self.chaos.upstream + self.path, data=self._body, headers=headers, timeout=60,
+            allow_redirects=False,
+        )  # fmt: skip
+
+    def act_later(self) -> None:
+        self.chaos.later(self.act)
+
+    def give(self, status: int, body: bytes, content_type: str = "text/html", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def pass_on(self, change: Callable[[bytes], bytes] = lambda body: body) -> None:
+        body = self._answer.content
+        for text in (str, _escaped):
+            body = body.replace(text(self.chaos.upstream).encode(), text(self.chaos.address).encode())
+        self.give(self._answer.status_code, change(body), self._answer.headers.get("content-type", "text/html"))
+
+    def hang_up(self, *, after: bytes = b"", reset: bool = False) -> None:
+        if after:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(after) + 100))
+            self.end_headers()
+            self.wfile.write(after)
+            self.wfile.flush()
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR) if not reset else self.connection.close()
+
+    def wait(self) -> None:
+        sleep(self.chaos.late)
+
+
+def _escaped(address: str) -> str:
+    """As PHP's JSON has it."""
+    return address.replace("/", "\\/")
+
+
+def main() -> None:
+    """Stand between until it is stopped; then say what met what."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.proxy", description=__doc__.partition("\n")[0])
+    parser.add_argument("--to", required=True, help="Moodle's address")
+    parser.add_argument("--port", type=int, default=8099)
+    parser.add_argument("--share", type=float, default=0.1, help="of the calls that meet a fault")
+    parser.add_argument("--seed", type=int, default=0)
+    wanted = parser.parse_args()
+    with between(Chaos(wanted.to.rstrip("/"), at_random(wanted.seed, wanted.share)), wanted.port) as chaos:
+        print(f"{chaos.address} is {wanted.to}, with faults; stop it with Ctrl-C")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            for function, fault in chaos.met:
+                print(f"{function} {fault}")
+
+
+if __name__ == "__main__":
+    main()
