@@ -35,6 +35,7 @@ import pandas as pd
 import requests
 import yaml
 
+from include.groupsync.breaker_settings import TermLimits
 from include.groupsync.errors import GroupsyncError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
@@ -45,7 +46,7 @@ from include.groupsync.model.run_path import run_name
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
-from include.groupsync.settings import TermLimits, load_settings
+from include.groupsync.settings import load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import RELEASE_STEPS, STEPS, Deployment, Run, arm, step
 from include.groupsync.steps.approve import Request, answered, question

@@ -3,12 +3,13 @@
 import re
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from include.groupsync.breaker_settings import BreakerLimits, Strict
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
@@ -17,11 +18,7 @@ from include.groupsync.model.term import Blackout, Calendar, Term
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Columns(_Strict):
+class _Columns(Strict):
     """Our column names to the table's own; None means that the table has no such column."""
 
     term: str | None = None
@@ -70,7 +67,7 @@ class MembershipColumns(_Columns):
     user: str = "user"
 
 
-class _Dataset(_Strict):
+class _Dataset(Strict):
     """A remote table: a table or view by its name, or a statement in ``include/sql/``; never both."""
 
     connection: str
@@ -106,14 +103,14 @@ class Memberships(_Kept):
     columns: MembershipColumns = MembershipColumns()
 
 
-class Environment(_Strict):
+class Environment(Strict):
     """What the databases and the Moodle of one environment answer when asked who they are (rule I1)."""
 
     moodle: str
     databases: dict[str, str] = Field(default_factory=dict)
 
 
-class WritingWindow(_Strict):
+class WritingWindow(Strict):
     """The hours in which is written, on the clock of ``timezone``; they may go past midnight."""
 
     opens: time
@@ -136,7 +133,7 @@ class WritingWindow(_Strict):
         return value
 
 
-class Moodle(_Strict):
+class Moodle(Strict):
     connection: str = "groupsync_moodle"
     batch_items: int = Field(200, ge=1, le=500)
     # PHP silently drops what is past max_input_vars; 1,000 is its default where nobody raised it.
@@ -155,120 +152,7 @@ class Moodle(_Strict):
     lease_wait: float = Field(1800, ge=0)
 
 
-# Strict: `true` is no number of things.
-Count = Annotated[int, Field(ge=0, strict=True)]
-Share = Annotated[float, Field(ge=0, le=1, strict=True)]
-Factor = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
-
-
-class Fraction(_Strict):
-    """Trips at strictly more than ``fraction`` of the managed when over ``floor``, or at more than ``count``."""
-
-    fraction: Share | None = None
-    floor: Count = 0
-    count: Count | None = None
-
-
-class Band(_Strict):
-    """Of the baseline's median; where neither side is over ``floor`` rows it is not looked at."""
-
-    low: Share = 0.90
-    high: Annotated[float, Field(ge=1, strict=True, allow_inf_nan=False)] = 1.25
-    floor: Count = 20
-
-
-class Unmatched(_Strict):
-    """A share, and how far it may be over the baseline's median."""
-
-    fraction: Share | None = 0.20
-    points: Share | None = 0.02
-
-
-class Gutted(_Strict):
-    """The share of its members, or of its groups, that a group or grouping of ``size`` or more may lose."""
-
-    fraction: Share = 0.50
-    size: Count = 5
-
-
-class History(_Strict):
-    """How many MADs over the median, from so many runs on; a MAD below ``least`` counts as ``least``."""
-
-    mads: Factor = 6
-    runs: Annotated[int, Field(ge=1, strict=True)] = 10
-    least: Factor = 1
-
-
-class Cumulative(_Strict):
-    """Multiples of what a single run may take, in 24 hours and in 7 days."""
-
-    day: Factor | None = 1
-    week: Factor | None = 2
-
-
-class CourseLimits(_Strict):
-    """The rules that may be set for a single course.  For each level below, only what is written down counts."""
-
-    run_deletes: Fraction | None = Fraction(fraction=0.05, floor=20, count=100)
-    run_removals: Fraction | None = Fraction(fraction=0.10, floor=100, count=2000)
-    course_emptied: Count | None = 0
-    group_gutted: Gutted | None = Gutted()
-    grouping_gutted: Gutted | None = Gutted(size=4)
-    in_use: Count | None = 0
-
-
-class DepartmentLimits(CourseLimits):
-    """The rules that may be set for a department."""
-
-    department_deletes: Fraction | None = Fraction(fraction=0.10, floor=10)
-
-
-class TermLimits(DepartmentLimits):
-    """The rules that may be set for a term: all of them."""
-
-    empty: Count | None = 0
-    stale: Factor | None = 36
-    blackout: Count | None = 0
-    volume: Band | None = Band()
-    unmatched: Unmatched | None = Unmatched()
-    quarantined: Share | None = 0.02
-    courses_emptied: Fraction | None = Fraction(fraction=0.005, floor=3)
-    delete_only: Count | None = 20
-    rekey: Count | None = 0
-    growth: Fraction | None = Fraction(fraction=0.50, floor=200)
-    renames: Fraction | None = Fraction(fraction=0.20, floor=50)
-    history: History | None = History()
-    cumulative: Cumulative | None = Cumulative()
-    cumulative_removals: Cumulative | None = Cumulative()
-    config_changed: Count | None = 0
-
-
-class BreakerLimits(TermLimits):
-    """The limits of the circuit breaker's rules; null switches a rule off, 0 means "none allowed" (rule B3).
-
-    What is set for a term, a department or a course goes over the defaults field by field, the narrowest last.
-    """
-
-    terms: dict[str, TermLimits] = Field(default_factory=dict)
-    departments: dict[str, DepartmentLimits] = Field(default_factory=dict)
-    courses: dict[str, CourseLimits] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_defaults(cls, raw: Any) -> Any:
-        # `run_deletes: {count: 5}` says nothing of the fraction: it is not thereby off.
-        if not isinstance(raw, dict):
-            return raw
-        defaults = {name: field.default for name, field in cls.model_fields.items()}
-        return {
-            name: defaults[name].model_dump() | given
-            if isinstance(given, dict) and isinstance(defaults.get(name), BaseModel)
-            else given
-            for name, given in raw.items()
-        }
-
-
-class ApprovalSettings(_Strict):
+class ApprovalSettings(Strict):
     """What is asked of a person, and how what they approve is applied (rules B4, B5)."""
 
     expires_hours: float = Field(20, gt=0, le=24 * 14)
@@ -286,7 +170,7 @@ class ApprovalSettings(_Strict):
         return timedelta(minutes=self.look_every_minutes)
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """Everything that a university decides; ``docs/settings.md`` explains each and its name in the design."""
 
     localcoursefield: Literal["id", "idnumber", "shortname"] = "idnumber"
@@ -377,7 +261,7 @@ class Settings(_Strict):
             )
 
 
-class _Term(_Strict):
+class _Term(Strict):
     first_on: date
     last_on: date
     setid: str
@@ -385,13 +269,13 @@ class _Term(_Strict):
     periods: tuple[str, ...] = Field(min_length=1)
 
 
-class _Blackout(_Strict):
+class _Blackout(Strict):
     name: str = Field(min_length=1)
     first_on: date
     last_on: date
 
 
-class _Calendar(_Strict):
+class _Calendar(Strict):
     terms: dict[str, _Term]
     blackouts: tuple[_Blackout, ...] = ()
 

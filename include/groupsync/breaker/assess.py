@@ -33,8 +33,8 @@ from include.groupsync.breaker.rules import (
     unread,
     volume,
 )
+from include.groupsync.breaker_settings import BreakerLimits
 from include.groupsync.model.verdict import Observation, Verdict
-from include.groupsync.settings import BreakerLimits
 
 
 @dataclass(frozen=True)

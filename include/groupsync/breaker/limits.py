@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from include.groupsync.settings import BreakerLimits
+from include.groupsync.breaker_settings import BreakerLimits
 
 _PUBLISHED = BreakerLimits()
 

@@ -9,9 +9,9 @@ import pandas as pd
 from include.groupsync.breaker.evidence import Evidence
 from include.groupsync.breaker.limits import Limits
 from include.groupsync.breaker.rules.worst import tripped_or_nearest
+from include.groupsync.breaker_settings import Gutted
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.verdict import Effect, Observation, Reach
-from include.groupsync.settings import Gutted
 
 _KINDS = (str(Kind.GROUPING), str(Kind.LINK))
 _Place = tuple[str, str]

@@ -7,8 +7,8 @@ from statistics import median
 from include.groupsync.breaker.evidence import Evidence
 from include.groupsync.breaker.limits import Limits
 from include.groupsync.breaker.rules.reaches import ALL_DELETES
+from include.groupsync.breaker_settings import History
 from include.groupsync.model.verdict import Effect, Observation
-from include.groupsync.settings import History
 
 
 def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:

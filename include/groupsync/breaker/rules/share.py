@@ -6,8 +6,8 @@ from fractions import Fraction as Exact
 
 from include.groupsync.breaker.evidence import Evidence
 from include.groupsync.breaker.limits import Limits
+from include.groupsync.breaker_settings import Fraction
 from include.groupsync.model.verdict import Effect, Observation, Reach
-from include.groupsync.settings import Fraction
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from include.groupsync.breaker.baselines import median_of
 from include.groupsync.breaker.evidence import Evidence
 from include.groupsync.breaker.limits import Limits
 from include.groupsync.breaker.rules.reaches import ALL_DELETES
+from include.groupsync.breaker_settings import Band
 from include.groupsync.model.verdict import Effect, Observation
-from include.groupsync.settings import Band
 
 
 def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:

@@ -5,12 +5,12 @@ from typing import Any
 from include.groupsync.breaker.assess import RULES, assess
 from include.groupsync.breaker.evidence import Evidence
 from include.groupsync.breaker.split import Split, split
+from include.groupsync.breaker_settings import BreakerLimits, TermLimits
 from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group, Grouping, Link, Membership
 from include.groupsync.model.verdict import Observation
-from include.groupsync.settings import BreakerLimits, TermLimits
 
 OFF: dict[str, Any] = dict.fromkeys(TermLimits.model_fields)
 

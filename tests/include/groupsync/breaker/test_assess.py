@@ -8,12 +8,12 @@ import pytest
 
 from include.groupsync.breaker.assess import RULES, assess
 from include.groupsync.breaker.evidence import Evidence, Place
+from include.groupsync.breaker_settings import BreakerLimits, TermLimits
 from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
-from include.groupsync.settings import BreakerLimits, TermLimits
 from tests.include.groupsync.breaker.plans import NAMES, creates, deletes, judged, look, numbers, update
 
 HARD = {"identity", "unread", "out_of_scope", "reclaim"}

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from include.groupsync.breaker.limits import Limits
-from include.groupsync.settings import BreakerLimits, Fraction
+from include.groupsync.breaker_settings import BreakerLimits, Fraction
 
 DEPARTMENTS = {"C": ("D",), "TWO": ("D", "E")}
 

@@ -16,11 +16,11 @@ from include.groupsync.breaker.assess import assess
 from include.groupsync.breaker.baselines import Baselines, Part
 from include.groupsync.breaker.evidence import Evidence, Place
 from include.groupsync.breaker.split import Split, split
+from include.groupsync.breaker_settings import BreakerLimits
 from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group, Grouping, Link, Membership
-from include.groupsync.settings import BreakerLimits
 from tests.include.groupsync.breaker.plans import limits_of
 
 # The same plans in every test run, which must not fail by the luck of a draw; MONOTONE_EXAMPLES=1500 searches.
