@@ -2,6 +2,7 @@
 
 Only what the run did counts, and of several changes to one thing the first before and the last after.  What
 somebody has changed since is left, with a finding.  A description's format is not in a plan, and is not restored.
+The core of the restore alone: no step runs it yet.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from include.groupsync.diff.renames import Claim, Holder, by_name, rule_on
+from include.groupsync.model import keys
 from include.groupsync.model.change import Change
 from include.groupsync.model.finding import Finding, Severity
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of, rows
@@ -64,15 +66,14 @@ class _PairNet:
 def restore(
     entries: Iterable[Entry],
     snapshot: Snapshot,
-    limit: int,
     *,
     courses: Collection[str] | None = None,
     kinds: Collection[Kind] = tuple(Kind),
 ) -> Restoration:
-    """``entries``: a run's journal in order; ``limit``: the most characters of a name; ``courses`` None: all."""
+    """``entries``: a run's journal in order, with nothing left open; ``courses`` None: all."""
     objects, pairs = _net(entries)
     made = {pair for pair, net in pairs.items() if net.is_now}
-    work = _Restore(snapshot, limit, objects, made, kinds)
+    work = _Restore(snapshot, objects, made, kinds)
     work.prepare([net for net in objects.values() if courses is None or net.course in courses])
     work.pairs({key: net for key, net in pairs.items() if courses is None or net.course in courses})
     return Restoration(Plan.of_changes(work.changes), work.findings)
@@ -161,8 +162,8 @@ class _Now:
         for kind, frame in ((Kind.GROUPING, snapshot.groupings), (Kind.GROUP, snapshot.groups)):
             for row in rows(frame):
                 now.objects[kind, row[f"{kind}_id"]] = row
-                if row["idnumber"]:
-                    now.by_key[kind, row["course_id"], row["idnumber"]] = row[f"{kind}_id"]
+                if key := keys.key(row["idnumber"]):  # as a sync reads it: blanks around it do not count (rule K3)
+                    now.by_key[kind, row["course_id"], key] = row[f"{kind}_id"]
         now.pairs = {(Kind.LINK, row["grouping_id"], row["group_id"]) for row in rows(snapshot.links)}
         now.pairs |= {(Kind.MEMBERSHIP, row["group_id"], row["user_id"]) for row in rows(snapshot.members)}
         return now
@@ -174,13 +175,12 @@ class _Restore:
     def __init__(
         self,
         snapshot: Snapshot,
-        limit: int,
         nets: Mapping[tuple[Kind, int], _Net],
         made: Collection[Pair],
         kinds: Collection[Kind],
     ):
         self.made = frozenset(made)
-        self.now, self.limit, self.nets, self.kinds = _Now.of(snapshot), limit, nets, kinds
+        self.now, self.nets, self.kinds = _Now.of(snapshot), nets, kinds
         self.read = {row["course_id"] for row in rows(snapshot.courses)}
         self.read -= {row["course_id"] for row in rows(snapshot.unread)}
         self.enrolled = {(row["course_id"], row["user_id"]) for row in rows(snapshot.participants)}
@@ -212,8 +212,12 @@ class _Restore:
 
     def _again(self, net: _Net, before: Grouping | Group) -> Change | None:
         """What was deleted is made again, unless its idnumber is there."""
-        if (net.kind, net.course_id, before.key) in self.now.by_key:
-            return None
+        if there := self.now.by_key.get((net.kind, net.course_id, before.key)):
+            held = self.now.objects[net.kind, there]
+            now = replace(before, name=held["name"], description=held["description"] or "")
+            if _like(before, now) == now:
+                return None
+            return self._left(net.course, before.key, "its idnumber is there with another name or description")
         if before.key.startswith("#"):
             return self._left(net.course, before.key, "it had no idnumber by which it could be brought back")
         return Change(None, replace(before, description=before.description or ""), "J3", net.module)
@@ -253,7 +257,7 @@ class _Restore:
                 was = before.name if isinstance(before, Grouping | Group) else None
                 if was != after.name:
                     claims.append(Claim(change.thing.key, after.name, was))  # type: ignore[union-attr]
-        ruling = rule_on(claims, holders, self.limit)
+        ruling = rule_on(claims, holders, keys.MAX_NAME[str(kind)])
         for net, change in several:
             key = change.thing.key  # type: ignore[union-attr]
             if blocker := ruling.refused.get(key):
@@ -295,15 +299,15 @@ class _Restore:
         now = (kind, ends[0][1], ends[1][1] if kind is Kind.LINK else second)  # type: ignore[index]
         if (now in self.now.pairs) == net.was:
             return
-        keys = [end[0] for end in ends if end is not None]
+        named = [end[0] for end in ends if end is not None]
         if kind is Kind.LINK:
-            thing: Link | Membership = Link(net.course, keys[0], keys[1])
+            thing: Link | Membership = Link(net.course, named[0], named[1])
         else:
             user = self.users.get(second) or net.user
             if user is None or (net.was and (net.course_id, second) not in self.enrolled):
-                self._defer(net.course, keys[0], user or f"#{second}")
+                self._defer(net.course, named[0], user or f"#{second}")
                 return
-            thing = Membership(net.course, keys[0], user)
+            thing = Membership(net.course, named[0], user)
         self.changes.append(Change(None if net.was else thing, thing if net.was else None, "J3", net.module))
 
     def _end(self, kind: Kind, old_id: int) -> tuple[str, int | None] | None:
@@ -319,7 +323,8 @@ class _Restore:
         return (own.before.key, new_id) if new_id is not None or at in self.coming else None
 
     def _defer(self, course: str, key: str, user: str) -> None:
-        reason, step = "the person is not enrolled in the course", "Enrol the person, and restore again."
+        reason = "the person is not enrolled in the course, or the account is gone"
+        step = "Enrol the person, and restore again; whose account is gone cannot be brought back."
         self.findings.append(
             Finding("restore", Severity.DEFERRED, "J3", reason, course, key, user=user, next_step=step)
         )

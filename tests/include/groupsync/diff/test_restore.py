@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.groupsync.diff.restore import Restoration, id_map, restore, work_list
+from include.groupsync.model import keys
 from include.groupsync.model import snapshot as model
 from include.groupsync.model.change import Change
 from include.groupsync.model.frames import frame_of, rows
@@ -110,7 +111,7 @@ DELETES = Plan.of_changes([Change(A, None, "G7"), Change(G, None, "P7")])
 
 
 def back(entries: list[dict[str, Any]], now: Site, **options: Any) -> Restoration:
-    return restore(entries, now.snapshot(), 255, **options)
+    return restore(entries, now.snapshot(), **options)
 
 
 def test_j3_deletes_come_back_with_fields_links_and_members_and_j4_only_once() -> None:
@@ -175,7 +176,38 @@ def test_j3_what_exists_again_is_matched_and_a_name_that_is_taken_is_a_finding()
     now.objects[Kind.GROUPING, 51] = ("Z", "name A", "")
     result = back(entries, now)
     assert {(c.kind, c.action) for c in result.plan.changes()} == {(Kind.MEMBERSHIP, Action.CREATE)}
-    assert [f.reason for f in result.findings] == ["its name is taken by Z"]
+    assert sorted(f.reason for f in result.findings) == [
+        "its idnumber is there with another name or description",
+        "its name is taken by Z",
+    ]
+
+
+def test_k3_an_idnumber_that_a_hand_made_with_blanks_around_it_is_no_second_one() -> None:
+    now = site()
+    entries = now.apply(DELETES)
+    now.objects[Kind.GROUP, 50] = ("G ", "name G", "of G")
+    changes = list(back(entries, now).plan.changes())
+    assert [c.thing for c in changes if c.kind is Kind.GROUP] == []
+    assert {c.thing.user for c in changes if isinstance(c.thing, Membership)} == {"u1", "u2"}
+
+
+def test_k7_a_name_may_be_as_long_as_its_kind_allows() -> None:
+    """One that steps out of its name takes a temporary one, which must not be longer either."""
+    for kind, make in ((Kind.GROUP, Group), (Kind.GROUPING, Grouping)):
+        long = "n" * keys.MAX_NAME[str(kind)]
+        names = [(long[:-1] + letter) for letter in "ab"]
+        now = Site({(kind, 1): ("P", names[0], ""), (kind, 2): ("Q", names[1], "")})
+        entries = now.apply(Plan.of_changes([Change(make("c", "P", names[0], ""), make("c", "P", "p", ""), "P6")]))
+        entries += now.apply(
+            Plan.of_changes([Change(make("c", "Q", names[1], ""), make("c", "Q", names[0], ""), "P6")])
+        )
+        entries += now.apply(Plan.of_changes([Change(make("c", "P", "p", ""), make("c", "P", names[1], ""), "P6")]))
+        steps = list(back(entries, now).plan.changes())
+        given = [c.after.name for c in steps if isinstance(c.after, Grouping | Group)]
+        assert len(given) == 3, "a swap goes by way of a temporary name"
+        assert max(map(len, given)) <= keys.MAX_NAME[str(kind)]
+        now.apply(Plan.of_changes(steps))
+        assert {own[:2] for own in now.objects.values()} == {("P", names[0]), ("Q", names[1])}
 
 
 def test_j3_only_the_courses_and_kinds_that_were_asked_for() -> None:
