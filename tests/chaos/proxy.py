@@ -10,6 +10,7 @@ import argparse
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import requests
 from tests.chaos.faults import FAULTS
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: the close aborts
+_SITES = ("Content-Type", "Retry-After", "Location")
 _OWN = ("host", "connection", "content-length", "accept-encoding")
 Choose = Callable[[str], str | None]
 
@@ -57,9 +59,20 @@ class Chaos:
 
 
 def at_random(seed: int, share: float) -> Choose:
-    """Each call meets a fault with this chance, each fault as likely."""
-    chance = Random(seed)
-    return lambda _function: chance.choice(sorted(FAULTS)) if chance.random() < share else None
+    """Each call meets a fault with this chance, each fault as likely.
+
+    The nth call of a function draws for itself: calls fly beside each other, and their order is not the seed's.
+    """
+    counts: Counter[str] = Counter()
+    counting = threading.Lock()
+
+    def choose(function: str) -> str | None:
+        with counting:
+            counts[function] += 1
+            chance = Random(f"{seed} {function} {counts[function]}")
+        return chance.choice(sorted(FAULTS)) if chance.random() < share else None
+
+    return choose
 
 
 @contextmanager
@@ -115,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def give(self, status: int, body: bytes, content_type: str = "text/html", **headers: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": content_type, "Content-Length": str(len(body)), **headers}.items():
+        for name, value in ({"Content-Type": content_type} | headers | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -124,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._answer.content
         for text in (str, _escaped):
             body = body.replace(text(self.chaos.upstream).encode(), text(self.chaos.address).encode())
-        self.give(self._answer.status_code, change(body), self._answer.headers.get("content-type", "text/html"))
+        headers = {name: self._answer.headers[name] for name in _SITES if name in self._answer.headers}
+        self.give(self._answer.status_code, change(body), **headers)
 
     def hang_up(self, *, after: bytes = b"", reset: bool = False) -> None:
         if after:

@@ -197,11 +197,9 @@ def test_k7_a_name_may_be_as_long_as_its_kind_allows() -> None:
         long = "n" * keys.MAX_NAME[str(kind)]
         names = [(long[:-1] + letter) for letter in "ab"]
         now = Site({(kind, 1): ("P", names[0], ""), (kind, 2): ("Q", names[1], "")})
-        entries = now.apply(Plan.of_changes([Change(make("c", "P", names[0], ""), make("c", "P", "p", ""), "P6")]))
-        entries += now.apply(
-            Plan.of_changes([Change(make("c", "Q", names[1], ""), make("c", "Q", names[0], ""), "P6")])
-        )
-        entries += now.apply(Plan.of_changes([Change(make("c", "P", "p", ""), make("c", "P", names[1], ""), "P6")]))
+        entries = []
+        for key, old, new in (("P", names[0], "p"), ("Q", names[1], names[0]), ("P", "p", names[1])):
+            entries += now.apply(Plan.of_changes([Change(make("c", key, old, ""), make("c", key, new, ""), "P6")]))
         steps = list(back(entries, now).plan.changes())
         given = [c.after.name for c in steps if isinstance(c.after, Grouping | Group)]
         assert len(given) == 3, "a swap goes by way of a temporary name"
