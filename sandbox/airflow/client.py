@@ -65,9 +65,14 @@ class AirflowClient:
         """For runs whose tasks were killed with Airflow: it would wait minutes for their heartbeat."""
         if self.find_dag(dag_id) is None:
             return
-        query = "state=running&state=queued&limit=100"
-        for run in self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns?{query}")["dag_runs"]:
-            self._call("PATCH", self._run(dag_id, run["dag_run_id"]), {"state": "failed"})
+        address = f"/api/v2/dags/{dag_id}/dagRuns?state=running&state=queued&limit=100"
+        deadline = time.monotonic() + 60
+        while unfinished := self._call("GET", address)["dag_runs"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(unfinished)} runs of {dag_id} could not be marked as failed in a minute")
+            for run in unfinished:
+                self._call("PATCH", self._run(dag_id, run["dag_run_id"]), {"state": "failed"})
+            time.sleep(1)  # the scheduler may be starting one at this moment, and then calls it running again
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self._call("GET", self._run(dag_id, run_id))["state"])
