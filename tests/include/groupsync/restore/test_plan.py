@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.diff.restore import Restoration, id_map, restore, work_list
+from include.groupsync.restore.plan import Restoration, id_map, restore, work_list
 from include.groupsync.model import keys
 from include.groupsync.model import snapshot as model
 from include.groupsync.model.change import Change
