@@ -6,7 +6,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.restore.plan import Restoration, id_map, restore, work_list
 from include.groupsync.model import keys
 from include.groupsync.model import snapshot as model
 from include.groupsync.model.change import Change
@@ -15,6 +14,7 @@ from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.snapshot import SCHEMAS, USE, Snapshot
 from include.groupsync.model.things import Group, Grouping, Link, Membership
+from include.groupsync.restore.plan import Restoration, id_map, restore, work_list
 
 
 @dataclass
