@@ -38,7 +38,7 @@ test-fast: $(READY)  ## the tests that need no Airflow, no browser and no whole 
 rules: $(READY)  ## show that the tests of every rule notice when it is broken (long)
 	$(BIN)/python -m tests.broken
 
-laws-long: $(READY)  ## show 10,000 generated universities to all the laws (hours; LAWS_EXAMPLES=500: fewer)
+laws-long: $(READY)  ## show 10,000 generated universities to the laws (an hour or two; LAWS_EXAMPLES=500: fewer)
 	nice $(BIN)/python -m tests.laws --universities $(or $(LAWS_EXAMPLES),10000) $(LAWS_ARGS)
 
 mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours; MUTANTS=diff or breaker; KEEP=1: kills stand)

@@ -17,10 +17,10 @@ class Lot:
     broken: str = ""
 
 
-def draw(seed: int, universities: int, shrink: bool) -> Lot:
+def draw(seed: int, universities: int, every: bool, shrink: bool) -> Lot:
     began = _cpu_seconds()
     try:
-        shown, broken = search(seed, universities, every=True, shrink=shrink), ""
+        shown, broken = search(seed, universities, every=every, shrink=shrink), ""
     except Exception:  # noqa: BLE001 (whatever a law or the engine raises is a counter-example)
         shown, broken = 0, traceback.format_exc()
     return Lot(seed, shown, _cpu_seconds() - began, broken)

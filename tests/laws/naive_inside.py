@@ -49,6 +49,8 @@ def links_of_course(
             half = grouping and grouping.key and "groupings" in tables
             if half and tables["groupings"].covers_by_half(course, grouping.key):  # type: ignore[union-attr,arg-type]
                 continue
+            if tables["groups"].covers_by_half(course, group.key):  # type: ignore[arg-type]
+                continue
             if grouping and grouping.pending:
                 continue
             if may_delete(university, base["terms"]) and scope.standing(course, base["module"]) != "frozen":

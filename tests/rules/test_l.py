@@ -142,7 +142,7 @@ def test_l2_what_may_not_be_deleted_is_not() -> None:
     """A bad row of the group, half a key of the grouping, a frozen delivery, another term, a re-key in waiting."""
     there, base = [IN_S1], [ours(IN_S1)]
     assert moves(link(None, there=there, base=base, present=lambda key: key == "G1")) == set()
-    assert moves(link(None, there=there, base=base, grouping_present=lambda key: key == "S1")) == set()
+    assert moves(link(None, there=there, base=base, grouping_present=lambda one: one.key == "S1")) == set()
     assert moves(link(None, there=there, base=base, standing=lambda _: Standing.FROZEN)) == set()
     assert moves(link(None, there=there, base=base, group=After("G1", 11, "Lab", Fate.REKEYED))) == set()
     both = link(None, there=there, base=[ours(IN_S1, terms=f"{TERM1} 2026-27-T2")])

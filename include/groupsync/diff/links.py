@@ -42,7 +42,7 @@ class CourseLinks:
     links: frozenset[Pair]
     managed: Sequence[ManagedLink]
     present: Callable[[str], bool]
-    grouping_present: Callable[[str], bool]
+    grouping_present: Callable[[After], bool]
     standing: Callable[[str | None], Standing]
 
 
@@ -138,7 +138,7 @@ def _take_out(
             continue
         if pair in kept or pair[1] not in settled or grouping is None or group is None:
             continue
-        if course.present(group.key) or course.grouping_present(grouping.key):
+        if course.present(group.key) or course.grouping_present(grouping):
             continue
         if course.standing(ours.module) is Standing.FROZEN:
             continue

@@ -143,6 +143,7 @@ def diff_all_links(
     managed = _by(rows(inputs.managed_links), "course_id")
     courses = _names(inputs.snapshot.courses)
     unread = set(inputs.snapshot.unread["course_id"])
+    idnumbers = {row["grouping_id"]: keys.key(row["idnumber"]) for row in rows(inputs.snapshot.groupings)}
     changes, findings, observed = [], [], []
     for course_id, course in sorted(courses.items(), key=lambda item: item[1]):
         if course_id in unread or course not in inputs.scope.courses:
@@ -157,8 +158,9 @@ def diff_all_links(
                 links=frozenset(links.get(course_id, ())),
                 managed=[_managed_link(row) for row in managed.get(course_id, ())],
                 present=lambda key, course=course: inputs.protection.covers(course, {key}),  # type: ignore[misc]
-                grouping_present=lambda key, course=course: (  # type: ignore[misc]
-                    grouping_protection.covers_by_half(course, key)
+                # Of two with one idnumber the plan's key is the id, and a row could have meant either.
+                grouping_present=lambda one, course=course: (  # type: ignore[misc]
+                    grouping_protection.covers_by_half(course, idnumbers.get(one.moodle_id) or one.key)
                 ),
                 standing=lambda label, course=course: inputs.scope.standing(course, label),  # type: ignore[misc]
             ),
@@ -234,12 +236,12 @@ def groups_to_join(
     every = rows(after)
     rekeyed = {(row["course"], row["name"]) for row in every if row["fate"] == Fate.REKEYED}
     for row in every:
-        plain = keys.moodle_id_of(row["key"]) is None
+        own = row["key"] if keys.moodle_id_of(row["key"]) is None else idnumbers.get(row["moodle_id"])
         # By name, a likely re-key under one name is the one group that has it, whatever a person decides.
         same = row["fate"] == Fate.WAITING and (row["course"], row["name"]) in rekeyed
         match = {
             "id": None if row["moodle_id"] is None else str(row["moodle_id"]),
-            "idnumber": row["key"] if plain else idnumbers.get(row["moodle_id"]),
+            "idnumber": own,
             "name": None if same else row["name"],
         }
         found.append(
@@ -250,7 +252,8 @@ def groups_to_join(
                 "group": row["key"],
                 "match": match[field_name],
                 "fate": row["fate"],
-                "keeps_members": protection.covers_by_half(row["course"], row["key"]) or row["moodle_id"] in others,
+                "keeps_members": protection.covers_by_half(row["course"], own or row["key"])
+                or row["moodle_id"] in others,
             }
         )
     return frame_of(found, GROUP_AFTER)

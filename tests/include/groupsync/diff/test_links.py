@@ -146,7 +146,7 @@ def test_l2_one_link_that_stays_does_not_keep_the_next_from_going() -> None:
     found = links(
         rows, pairs, [ours(pair, module="frozen" if pair == (1, 15) else "M") for pair in pairs],
         groupings=groupings, groups=groups, present=lambda key: key == "G4",
-        grouping_present=lambda key: key == "S5",
+        grouping_present=lambda one: one.key == "S5",
         standing=lambda label: Standing.FROZEN if label == "frozen" else Standing.ACTIVE,
     )  # fmt: skip
     assert moves(found) == ["- S3 G2"]
@@ -168,7 +168,7 @@ def test_l2_each_reason_to_stay_is_looked_at_for_every_link() -> None:
     assert moves(links(rows[1:], both, [ours((1, 11)), ours((1, 12))])) == ["- S1 G2"]
     assert moves(links([want("G1", grouping="S1"), want("G2")], both, [ours(p) for p in both])) == ["- S1 G2"]
     pairs = [(1, 11), (2, 11)]
-    of_two = links([want("G1")], pairs, [ours(p) for p in pairs], grouping_present=lambda key: key == "S1")
+    of_two = links([want("G1")], pairs, [ours(p) for p in pairs], grouping_present=lambda one: one.key == "S1")
     assert moves(of_two) == ["- S2 G1"]
     going = [After("S1", 1, "Goes", Fate.DELETED), GROUPINGS[1]]
     assert moves(links([want("G1")], pairs, [ours(p) for p in pairs], groupings=going)) == ["- S2 G1"]

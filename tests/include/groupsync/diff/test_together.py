@@ -467,6 +467,27 @@ def test_k6_half_a_key_of_a_grouping_and_a_bad_row_of_a_group_keep_the_links() -
     assert moves(all_links(rows_of, there, base, half=protection(("C1", "S1")))) == both
 
 
+def test_k6_half_a_key_protects_the_links_of_both_of_two_groupings_that_have_it() -> None:
+    """The plan names them by their ids, and the row could have meant either."""
+    twins = [grouping(1, 11, "S1"), grouping(1, 12, "S1"), grouping(1, 13, "S3")]
+    named = [after(1, 11, "#11"), after(1, 12, "#12"), after(1, 13, "S3")]
+    there = [(11, 15), (12, 15), (13, 15)]
+    found = diff_all_links(
+        inputs(
+            [listed("C1", "G1")], [], [our_link(1, *pair) for pair in there],
+            snapshot=moodle([(1, "C1")], groupings=twins, links=[link(*pair) for pair in there]),
+        ),
+        frame_of(named, AFTER),
+        Frames(
+            frame_of([], PLAN), frame_of([], FINDING), frame_of([], MANAGED_OBJECTS),
+            frame_of([after(1, 15, "G1")], AFTER),
+        ),
+        protection((None, "S1")),
+        "idnumber",
+    )  # fmt: skip
+    assert moves(found) == ["delete C1 S3 G1"]
+
+
 def test_c2_links_of_a_frozen_delivery_stay() -> None:
     """As the scope says of the course and the module under which the link was made."""
     rows_of = [listed(c, "G1") for c in ("C1", "C2")]
@@ -571,3 +592,10 @@ def test_k6_nobody_leaves_a_group_that_half_a_key_protects_or_that_was_taken_ove
     assert keeping(protection((None, "G1"))) == [11, 21]
     assert keeping(protection(("C1", "G1"))) == []
     assert keeping(protection(), frozenset({22})) == [22]
+
+
+def test_k6_half_a_key_protects_both_of_two_groups_that_have_it() -> None:
+    """The plan names them by their ids, and the row could have meant either."""
+    now = frame_of([after(1, 11, "#11"), after(1, 12, "#12"), after(1, 13, "G3")], AFTER)
+    found = groups_to_join(now, "name", protection((None, "G1")), idnumbers={11: "G1", 12: "G1", 13: "G3"})
+    assert [row["group_id"] for row in rows(found) if row["keeps_members"]] == [11, 12]
