@@ -41,7 +41,7 @@ def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None)
     held, blocked = _masks(plan.frame, verdict)
     wanted = held & ~blocked
     if courses is not None:
-        wanted &= plan.frame["course"].isin(list(courses)).astype(bool)
+        wanted &= plan.frame["course"].isin(list(courses))
     frame = plan.frame[wanted]
     trips = [(trip, trip.reach) for trip in verdict.trips if trip.reach is not None]
     # Thousands of trips do not each look at all changes.
@@ -95,7 +95,7 @@ def _reached(frame: pd.DataFrame, trips: Iterable[Observation]) -> pd.Series:
     # A thousand trips of one rule are one look at the plan.
     for (actions, kinds), reaches in alike.items():
         reached |= frame["action"].isin(actions) & frame["kind"].isin(kinds) & _inside(frame, kinds, reaches)
-    return reached.fillna(False).astype(bool)
+    return reached
 
 
 def _inside(frame: pd.DataFrame, kinds: tuple[str, ...], reaches: Iterable[Reach]) -> pd.Series:

@@ -112,3 +112,6 @@ def numbers(one: Observation) -> tuple[Any, ...]:
 
 
 NAMES = tuple(rule.name for rule in RULES)
+KINDS = ("grouping", "group", "link", "membership")
+EVERYTHING = [c for kind in Kind for course in "CD" for c in (*deletes(kind, 2, course), *creates(kind, 2, course))] + [
+    update("C"), update("D")]  # fmt: skip

@@ -108,6 +108,8 @@ def labelled(label: str | None, action: str = "create", course: str = "C") -> Ch
         (update(), {place(active=False)}, True),
         (update(), {place()}, False),
         (labelled(None, "delete"), {place(active=False, course="D")}, True),
+        (labelled("M1", "delete"), {place(label="M1", active=False)}, False),
+        (labelled("M2", "delete"), {place(label="M1", active=False)}, True),  # another module's
         (deletes(Kind.LINK, 1)[0], {place()}, False),
         (deletes(Kind.MEMBERSHIP, 1)[0], {place()}, True),
         (deletes(Kind.MEMBERSHIP, 1)[0], {place(dataset="memberships")}, False),

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.breaker.split import Split, holding, split
+from include.groupsync.breaker.split import Split, split
 from include.groupsync.model.change import Change
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group, Grouping, Link
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from tests.include.groupsync.breaker.plans import (
-    creates,
+    EVERYTHING,
+    KINDS,
     deletes,
     goes,
     joins,
@@ -26,10 +27,6 @@ from tests.include.groupsync.breaker.plans import (
     unlinked,
     update,
 )
-
-KINDS = ("grouping", "group", "link", "membership")
-EVERYTHING = [c for kind in Kind for course in "CD" for c in (*deletes(kind, 2, course), *creates(kind, 2, course))] + [
-    update("C"), update("D")]  # fmt: skip
 
 
 def parts(changes: list[Change], *reaches: Reach, effect: Effect = Effect.HOLD) -> Split:
@@ -279,66 +276,3 @@ def test_b2_what_waits_for_something_blocked_is_blocked_too() -> None:
     waits = Change(None, Group("C", "D", "Name of A"), "P5", waits_for="A")
     found = parts([goes("A"), waits, goes("B", "D")], Reach(("delete",), ("group",), "C"), effect=Effect.BLOCK)
     assert (len(found.held), len(found.releasable), len(found.released)) == (2, 0, 1)
-
-
-REACHES = st.builds(
-    Reach,
-    st.sampled_from([("delete",), ("create", "update"), ("update",)]),
-    st.sampled_from([KINDS, ("group",), ("grouping", "link"), ("link",), ("group", "link", "membership")]),
-    st.sampled_from([None, "C", "D", "X"]),
-    st.sampled_from([None, "C-0", "D-1", "C-1000", "L", "M"]),
-    st.sampled_from([None, None, (), ("C", "X"), ("C", "D")]),
-).filter(lambda reach: reach.key is None or reach.course is not None or reach.courses is not None)
-TRIPS = st.lists(st.tuples(st.sampled_from(Effect), REACHES | st.none()), max_size=6)
-WAITING = [
-    Change(None, Group("C", "C-9", "NC-0"), "P5", waits_for="C-0"),
-    Change(Group("D", "D-9", "x"), Group("D", "D-9", "ND-1"), "P6", waits_for="D-1"),
-]
-
-
-@settings(max_examples=60, derandomize=True, database=None, deadline=None)
-@given(
-    st.lists(st.sampled_from([*EVERYTHING, *WAITING]), unique=True, max_size=12),
-    TRIPS,
-    st.sampled_from([None, frozenset("C"), frozenset("DX"), frozenset()]),
-)
-def test_b4_a_trip_is_told_exactly_where_it_alone_would_hold_something_that_an_approval_releases(
-    changes: list[Change], trips: list[tuple[Effect, Reach | None]], courses: frozenset[str] | None
-) -> None:
-    """Whatever it reaches, itself or by what waits."""
-    plan = Plan.of_changes(changes)
-    told = tuple(
-        Observation("test", str(at), 1, 0, 1, None, True, "t", effect, reach)
-        for at, (effect, reach) in enumerate(trips)
-        if reach is not None or effect is Effect.HOLD
-    )
-    verdict = Verdict(plan.digest, told)
-    asked = {one for one in split(plan, verdict).releasable.changes() if courses is None or one.course in courses}
-    wanted = [one for one in told if asked & set(split(plan, Verdict(plan.digest, (one,))).held.changes())]
-    assert list(holding(plan, verdict, courses)) == wanted
-
-
-def test_b4_the_trips_that_hold_something_are_told_by_what_they_hold() -> None:
-    """Of all courses or of some; a trip that only blocks, or holds nothing, is none of them."""
-    changes = [goes("G"), goes("G", "D"), Change(None, Group("D", "H", "Name of G"), "P5", waits_for="G")]
-    plan = Plan.of_changes(changes)
-
-    def trip(rule: str, effect: Effect, reach: Reach | None) -> Observation:
-        return Observation(rule, "s", 1, 0, 1, None, True, "t", effect, reach)
-
-    verdict = Verdict(
-        plan.digest,
-        (
-            trip("course C", Effect.HOLD, Reach(("delete",), KINDS, "C")),
-            trip("course D", Effect.HOLD, Reach(("delete",), KINDS, "D")),
-            trip("updates", Effect.HOLD, Reach(("update",), KINDS)),
-            trip("nothing", Effect.HOLD, None),
-            trip("block", Effect.BLOCK, Reach(("delete",), KINDS, "C")),
-        ),
-    )
-    assert [one.rule for one in holding(plan, verdict)] == ["course D"]
-    assert [one.rule for one in holding(plan, verdict, frozenset({"D", "X"}))] == ["course D"]
-    assert holding(plan, verdict, frozenset({"C"})) == ()
-    unblocked = Verdict(plan.digest, verdict.observations[:-1])
-    assert [one.rule for one in holding(plan, unblocked)] == ["course C", "course D"]
-    assert [one.rule for one in holding(plan, unblocked, frozenset({"C"}))] == ["course C"]
