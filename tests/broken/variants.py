@@ -355,8 +355,8 @@ VARIANTS = (
     Variant(
         "B1",
         "breaker/assess.py",
-        "observations = [one for rule in RULES for one in _observations(rule, evidence, limits)]",
-        "observations = [one for rule in RULES for one in _observations(rule, evidence, limits) if one.tripped]",
+        "observations = [one for rule in RULES for one in rule.observations(evidence, limits)]",
+        "observations = [one for rule in RULES for one in rule.observations(evidence, limits) if one.tripped]",
         "The verdict says nothing of the rules that passed.",
     ),
     Variant(

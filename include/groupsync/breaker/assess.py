@@ -48,6 +48,14 @@ class Rule:
     look: Callable[[Evidence, Limits], Iterator[Observation]]
     of_restore: bool = True
 
+    def observations(self, evidence: Evidence, limits: BreakerLimits) -> Iterator[Observation]:
+        """What the rule says; one that had nothing to look at says so, and none is ever missing from a verdict."""
+        if evidence.restore and not self.of_restore:
+            yield Observation(self.name, "run", None, None, 0, None, False, "does not apply to a restore")
+            return
+        found = list(self.look(evidence, Limits(self.name, limits, evidence.term, evidence.departments)))
+        yield from found or [Observation(self.name, "run", None, None, 0, None, False, "nothing to look at")]
+
 
 RULES = (
     Rule("identity", identity.look),
@@ -81,14 +89,5 @@ RULES = (
 
 def assess(evidence: Evidence, limits: BreakerLimits) -> Verdict:
     """The verdict on the evidence's plan; it changes nothing."""
-    observations = [one for rule in RULES for one in _observations(rule, evidence, limits)]
+    observations = [one for rule in RULES for one in rule.observations(evidence, limits)]
     return Verdict(evidence.plan.digest, tuple(observations))
-
-
-def _observations(rule: Rule, evidence: Evidence, limits: BreakerLimits) -> Iterator[Observation]:
-    if evidence.restore and not rule.of_restore:
-        yield Observation(rule.name, "run", None, None, 0, None, False, "does not apply to a restore")
-        return
-    found = list(rule.look(evidence, Limits(rule.name, limits, evidence.term, evidence.departments)))
-    # A rule that had nothing to look at says so: none is ever missing from a verdict.
-    yield from found or [Observation(rule.name, "run", None, None, 0, None, False, "nothing to look at")]

@@ -80,10 +80,12 @@ def limits_of(**limits: Any) -> BreakerLimits:
 def look(
     rule: str, changes: list[Change], limit: Any = None, *, levels: Any = None, **evidence: Any
 ) -> list[Observation]:
-    """What the rule says, with all others off; ``limit`` is left out for a rule that has none."""
+    """What the rule says, none of the others being asked; ``limit`` is left out for a rule that has none."""
     given = {rule: limit} if rule in OFF else {}
-    verdict = assess(Evidence(Plan.of_changes(changes), **evidence), limits_of(**given, **(levels or {})))
-    return [one for one in verdict.observations if one.rule == rule]
+    [asked] = [one for one in RULES if one.name == rule]
+    return list(
+        asked.observations(Evidence(Plan.of_changes(changes), **evidence), limits_of(**given, **(levels or {})))
+    )
 
 
 def tripped(rule: str, changes: list[Change], limit: Any = None, **more: Any) -> set[str]:
