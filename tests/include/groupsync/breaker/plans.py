@@ -83,9 +83,10 @@ def look(
     """What the rule says, none of the others being asked; ``limit`` is left out for a rule that has none."""
     given = {rule: limit} if rule in OFF else {}
     [asked] = [one for one in RULES if one.name == rule]
-    return list(
-        asked.observations(Evidence(Plan.of_changes(changes), **evidence), limits_of(**given, **(levels or {})))
-    )
+    limits = limits_of(**given, **(levels or {}))
+    found = list(asked.observations(Evidence(Plan.of_changes(changes), **evidence), limits))
+    assert {one.rule for one in found} == {rule}
+    return found
 
 
 def tripped(rule: str, changes: list[Change], limit: Any = None, **more: Any) -> set[str]:
