@@ -26,10 +26,12 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".mutants"
 REQUIRED = 0.9
 AT_ONCE = 2
-# Two of pytest's plugins search the whole memory for lost exceptions at the end of a run: two thirds of its time.
+# Two of pytest's plugins search the whole memory for lost exceptions at the end of a run: two thirds of its time.  Half
+# of what is left would go into tracebacks that nobody reads.
 PYTEST = (
     "-m",
     "not slow",
+    "--tb=no",
     *(f"-pno:{plugin}" for plugin in ("cacheprovider", "unraisableexception", "threadexception")),
 )
 # pytest's and mutmut's exit codes of a mutant's tests; what is not here killed the interpreter, and was noticed.
