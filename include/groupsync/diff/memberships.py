@@ -191,12 +191,12 @@ def _removals(
         & ~ours["frozen"]
         & (ours["fate"] == "stays")
         & ~ours["keeps_members"]
-        & ~ours["packed"].isin(protected)
     ]
     keep = [
         packed in excluded
         or (
-            may_delete(row["terms"], term, open_terms)
+            packed not in protected
+            and may_delete(row["terms"], term, open_terms)
             and not protection.covers(row["course"], {row["match"] or row["group"], row["group"]}, row["user"])
         )
         for packed, row in zip(
