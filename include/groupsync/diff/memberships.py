@@ -186,11 +186,7 @@ def _removals(
     An excluded person goes whatever any term or row says: the data team has said so (rule M6).
     """
     candidates = ours[
-        ours["there"]
-        & ~ours["listed"]
-        & ~ours["frozen"]
-        & (ours["fate"] == "stays")
-        & ~ours["keeps_members"]
+        ours["there"] & ~ours["listed"] & ~ours["frozen"] & (ours["fate"] == "stays") & ~ours["keeps_members"]
     ]
     keep = [
         packed in excluded
