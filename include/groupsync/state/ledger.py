@@ -1,6 +1,6 @@
 """The ledger: what this sync manages and last applied (rules O1, O2, C5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from include.groupsync.model.frames import conform, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
+from include.groupsync.model.ledger import EXCEPTIONS, LEDGER, is_restored, released
 from include.groupsync.model.ledger import VANISHING as MISSED
 from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT, VANISHING
 
@@ -79,3 +79,13 @@ def drop_inside(link: sa.Connection, kind: str, moodle_id: int) -> None:
         link.execute(LINK.delete().where(LINK.c.group_id == moodle_id))
     else:
         link.execute(LINK.delete().where(LINK.c.grouping_id == moodle_id))
+
+
+def release(link: sa.Connection, name: str, ids: Iterable[tuple[Any, ...]]) -> int:
+    """Let go what a restore brought back (rule J5), of a table's rows with these ids; how many."""
+    held = {
+        tuple(row[part] for part in _KEYS[name]): row for row in rows(load(link, name)) if is_restored(row["terms"])
+    }
+    found = [held[one] for one in ids if one in held]
+    replace(link, name, [row | {"terms": released(row["terms"])} for row in found], found)
+    return len(found)
