@@ -41,7 +41,7 @@ def with_approved(plan: Plan, verdict: Verdict, courses: Collection[str] | None)
     held, blocked = _masks(plan.frame, verdict)
     approved = held & ~blocked
     if courses is not None:
-        approved &= plan.frame["course"].isin(list(courses)).astype(bool)
+        approved &= plan.frame["course"].isin(list(courses))
     left = held & ~approved
     return Split(released=plan.only(~left), held=plan.only(left), releasable=plan.only(left & ~blocked))
 

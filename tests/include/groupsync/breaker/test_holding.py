@@ -1,9 +1,9 @@
-"""Which trips hold something that an approval may release (rule B4)."""
+"""Which trips hold something that an approval may release, and what it releases (rule B4)."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.breaker.split import holding, split
+from include.groupsync.breaker.split import holding, split, with_approved
 from include.groupsync.model.change import Change
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group
@@ -12,6 +12,7 @@ from tests.include.groupsync.breaker.plans import (
     EVERYTHING,
     KINDS,
     goes,
+    update,
 )
 
 REACHES = st.builds(
@@ -92,3 +93,23 @@ def test_b4_a_trip_is_told_whether_it_reaches_every_course_or_one_object() -> No
     trips = [Observation(name, "s", 1, 0, 1, None, True, "t", Effect.HOLD, reach) for name, reach in reaches.items()]
     told = {one.rule for one in holding(plan, Verdict(plan.digest, tuple(trips)))}
     assert told == {"every course", "one group", "one of some courses"}
+
+
+def test_b4_what_is_approved_goes_with_what_nothing_holds() -> None:
+    """In all courses or in some; what a trip blocks stays, and what nobody approved may still be."""
+    plan = Plan.of_changes([goes("G"), update("C"), goes("G", "D"), goes("G", "E"), goes("G", "F")])
+    holds, blocks = Reach(("delete",), KINDS, courses=("C", "D", "E")), Reach(("delete",), KINDS, "E")
+    trips = [
+        Observation("r", "s", 1, 0, 1, None, True, "t", effect, reach)
+        for effect, reach in ((Effect.HOLD, holds), (Effect.BLOCK, blocks))
+    ]
+
+    def parts(courses: str | None) -> tuple[str, ...]:
+        approved = None if courses is None else frozenset(courses)
+        found = with_approved(plan, Verdict(plan.digest, tuple(trips)), approved)
+        of = (found.released, found.held, found.releasable)
+        return tuple("".join(sorted(change.course for change in one.changes())) for one in of)
+
+    assert parts(None) == ("CCDF", "E", "")
+    assert parts("DE") == ("CDF", "CE", "C")
+    assert parts("") == ("CF", "CDE", "CD")
