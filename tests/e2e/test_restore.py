@@ -52,7 +52,7 @@ def emptied(synced: World) -> tuple[World, PORTRAIT, Outcome]:
     return synced, before, deleting
 
 
-def test_j3_what_a_run_deleted_is_back_with_links_and_members_and_j4_only_once(
+def test_j3_j4_what_a_run_deleted_is_back_with_links_and_members_and_only_once(
     emptied: tuple[World, PORTRAIT, Outcome],
 ) -> None:
     world, before, deleting = emptied
