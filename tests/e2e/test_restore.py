@@ -99,6 +99,9 @@ def test_j5_what_came_back_is_kept_and_reported_until_it_is_listed_or_let_go(
     world.source.drop_grouping("C1", "S1")
     assert ("group", "delete", "C1", "G1") in world.sync().changes, "listed once, it is the term's again"
     assert "G2" in world.moodle.groups("C1")
+    trying = world.restore(restoring.run_id, let_go=True, dry_run=True)
+    assert trying.folder.json("steps/apply")["let_go"] == {"objects": 1, "links": 0, "memberships": 1}
+    assert world.sync().changes == [], "a dry run lets nothing go"
     letting_go = world.restore(restoring.run_id, let_go=True)
     assert (letting_go.state, letting_go.writes) == ("applied", 0), letting_go.error
     assert ("group", "delete", "C1", "G2") in world.sync().changes
