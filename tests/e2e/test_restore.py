@@ -72,6 +72,8 @@ def test_j3_old_and_new_ids_and_the_work_that_is_left(emptied: tuple[World, PORT
     assert all(row["old_id"] != row["new_id"] for row in found.values())
     work = [(row["course"], row["what"], row["key"], row["activity"]) for row in lines(run, "work.csv")]
     assert work == [("C1", "restriction", "G1", "Reading"), ("C1", "not to be seen", "", "")]
+    said = (deleting.folder.path / "report.html").read_text("utf-8")
+    assert f"<code>moodle_group_restore</code> with the run <code>{deleting.run_id}</code>" in said
     page = (run.folder.path / "restored.html").read_text("utf-8")
     assert "3 of 3 deleted groupings and groups are there" in page
     assert "restored.html" in (run.folder.path / "report.html").read_text("utf-8")
