@@ -52,7 +52,7 @@ def emptied(synced: World) -> tuple[World, PORTRAIT, Outcome]:
     return synced, before, deleting
 
 
-def test_j3_what_a_run_deleted_is_back_with_links_and_members_and_j4_only_once(
+def test_j3_j4_what_a_run_deleted_is_back_with_links_and_members_and_only_once(
     emptied: tuple[World, PORTRAIT, Outcome],
 ) -> None:
     world, before, deleting = emptied
@@ -72,6 +72,8 @@ def test_j3_old_and_new_ids_and_the_work_that_is_left(emptied: tuple[World, PORT
     assert all(row["old_id"] != row["new_id"] for row in found.values())
     work = [(row["course"], row["what"], row["key"], row["activity"]) for row in lines(run, "work.csv")]
     assert work == [("C1", "restriction", "G1", "Reading"), ("C1", "not to be seen", "", "")]
+    said = (deleting.folder.path / "report.html").read_text("utf-8")
+    assert f"<code>moodle_group_restore</code> with the run <code>{deleting.run_id}</code>" in said
     page = (run.folder.path / "restored.html").read_text("utf-8")
     assert "3 of 3 deleted groupings and groups are there" in page
     assert "restored.html" in (run.folder.path / "report.html").read_text("utf-8")
@@ -99,6 +101,9 @@ def test_j5_what_came_back_is_kept_and_reported_until_it_is_listed_or_let_go(
     world.source.drop_grouping("C1", "S1")
     assert ("group", "delete", "C1", "G1") in world.sync().changes, "listed once, it is the term's again"
     assert "G2" in world.moodle.groups("C1")
+    trying = world.restore(restoring.run_id, let_go=True, dry_run=True)
+    assert trying.folder.json("steps/apply")["let_go"] == {"objects": 1, "links": 0, "memberships": 1}
+    assert world.sync().changes == [], "a dry run lets nothing go"
     letting_go = world.restore(restoring.run_id, let_go=True)
     assert (letting_go.state, letting_go.writes) == ("applied", 0), letting_go.error
     assert ("group", "delete", "C1", "G2") in world.sync().changes

@@ -81,11 +81,13 @@ def drop_inside(link: sa.Connection, kind: str, moodle_id: int) -> None:
         link.execute(LINK.delete().where(LINK.c.grouping_id == moodle_id))
 
 
-def release(link: sa.Connection, name: str, ids: Iterable[tuple[Any, ...]]) -> int:
-    """Let go what a restore brought back (rule J5), of a table's rows with these ids; how many."""
-    held = {
-        tuple(row[part] for part in _KEYS[name]): row for row in rows(load(link, name)) if is_restored(row["terms"])
-    }
-    found = [held[one] for one in ids if one in held]
-    replace(link, name, [row | {"terms": released(row["terms"])} for row in found], found)
-    return len(found)
+def kept(link: sa.Connection, name: str, ids: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """A table's rows with these ids that only a restore claims (rule J5)."""
+    found = [row for row in rows(load(link, name)) if is_restored(row["terms"])]
+    by_ids = {tuple(row[part] for part in _KEYS[name]): row for row in found}
+    return [by_ids[one] for one in ids if one in by_ids]
+
+
+def let_go(link: sa.Connection, name: str, some: Sequence[Mapping[str, Any]]) -> None:
+    """Give what is ``kept`` to the terms that it came from: their next run may delete it again."""
+    replace(link, name, [{**row, "terms": released(row["terms"])} for row in some], some)

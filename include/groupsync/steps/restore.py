@@ -124,7 +124,7 @@ def ask(deployment: Deployment, run: Restoring) -> Request | None:
 
 @recorded
 def apply(deployment: Deployment, run: Restoring, folder: RunFolder) -> Mapping[str, Any]:
-    """Write what nothing holds, and what a person has approved of the rest; of a dry run nothing.
+    """Write what nothing holds, and what a person has approved of the rest; in a dry run nothing.
 
     With ``let_go`` Moodle is not written to: what that restore brought back is given to its terms again (rule J5).
     """
@@ -137,7 +137,7 @@ def apply(deployment: Deployment, run: Restoring, folder: RunFolder) -> Mapping[
     folder.save_json("plan", document)
     if run.dry_run or run.let_go:
         folder.save_frame("outcomes", frame_of([], OUTCOME), OUTCOME)
-        return {"let_go": _let_go(deployment, run, folder)} if run.let_go and not run.dry_run else {}
+        return {"let_go": _let_go(deployment, run, folder)} if run.let_go else {}
     limits = deployment.settings.approval
     slices = cut(parts.released, limits.canary_over, limits.canary_size)
     return apply_part(deployment, run, folder, parts.released, slices)
@@ -167,7 +167,8 @@ def _undone(deployment: Deployment, run: Restoring) -> tuple[str, str]:
     if run.let_go and not run.undoes.startswith(RESTORE_DAG):
         names = names[2:]
     with deployment.state.connect() as link:
-        found, latest = journal.runs_written(link, names), journal.runs_written(link)
+        found = journal.runs_written(link, names)
+        latest = [] if found else journal.runs_written(link)
     if len(found) == 1:
         return found[0]
     if found:
@@ -225,6 +226,7 @@ def _released(deployment: Deployment, run: Restoring) -> Split:
 
 
 def _let_go(deployment: Deployment, run: Restoring, folder: RunFolder) -> dict[str, int]:
+    """How much of what that restore brought back is (in a dry run: would be) let go, by table of the ledger."""
     ids: dict[str, list[tuple[Any, ...]]] = {"objects": [], "links": [], "memberships": []}
     for entry in _of_run(deployment, folder):
         kind = Kind(entry["kind"])
@@ -239,7 +241,10 @@ def _let_go(deployment: Deployment, run: Restoring, folder: RunFolder) -> dict[s
         else:
             ids["objects"].append((str(kind), entry[f"{kind}_id"]))
     with deployment.state.begin() as link:
-        return {name: ledger.release(link, name, some) for name, some in ids.items()}
+        kept = {name: ledger.kept(link, name, some) for name, some in ids.items()}
+        for name, some in kept.items() if not run.dry_run else ():
+            ledger.let_go(link, name, some)
+    return {name: len(some) for name, some in kept.items()}
 
 
 def _made(folder: RunFolder) -> dict[tuple[Kind, str, str], int]:

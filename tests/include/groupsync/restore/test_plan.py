@@ -113,7 +113,7 @@ def back(entries: list[dict[str, Any]], now: Site, **options: Any) -> Restoratio
     return restore(entries, now.snapshot(), **options)
 
 
-def test_j3_deletes_come_back_with_fields_links_and_members_and_j4_only_once() -> None:
+def test_j3_j4_deletes_come_back_with_fields_links_and_members_and_only_once() -> None:
     now, before = site(), site().without_ids()
     entries = now.apply(DELETES)
     now.apply(back(entries, now).plan)
@@ -270,7 +270,7 @@ def between(old: Site, new: Site) -> Plan:
 
 @settings(deadline=None, max_examples=60)
 @given(states(), states())
-def test_j3_an_applied_plan_restored_is_the_state_before_and_j4_a_second_time_changes_nothing(
+def test_j3_j4_an_applied_plan_restored_is_the_state_before_and_a_second_time_nothing_changes(
     old: Site, new: Site
 ) -> None:
     before, after = old.without_ids(), new.without_ids()
