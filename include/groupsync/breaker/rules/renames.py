@@ -19,7 +19,7 @@ def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
     renamed = frame[
         frame["kind"].isin(OBJECTS)
         & (frame["action"] == str(Action.UPDATE))
-        & (frame["name_before"] != frame["name_after"]).fillna(False)
+        & (frame["name_before"] != frame["name_after"])
     ]
     count = len(renamed.drop_duplicates(["kind", "course", "grouping", "group"]))
     managed = evidence.managed_count((Kind.GROUPING, Kind.GROUP))

@@ -101,9 +101,13 @@ def test_group_gutted_has_a_limit_for_each_course() -> None:
     """A course of small groups may ask for a look at them."""
     changes = [*leaves("G", "a", "b"), *leaves("G", "a", "b", course="D")]
     people = {("C", "G"): PEOPLE[:3], ("D", "G"): PEOPLE[:3]}
-    levels = {"courses": {"D": {"group_gutted": {"size": 3}}}}
+    levels: Any = {"courses": {"D": {"group_gutted": {"size": 3}}}}
     found = tripped("group_gutted", changes, {"fraction": 0.5, "size": 5}, levels=levels, members=people)
     assert found == {"D G"}
+    levels["courses"]["C"] = {"group_gutted": None}
+    levels["courses"]["D"]["group_gutted"]["fraction"] = 1.0
+    [one] = look("group_gutted", changes, {"fraction": 0.5, "size": 5}, levels=levels, members=people)
+    assert (one.subject, one.tripped, one.headroom) == ("D G", False, 1), "one with a limit is nearer than one without"
 
 
 HALF = {"fraction": 0.5, "size": 4}
