@@ -1,8 +1,9 @@
 """Disturbed syncs, each healed by the next: ``python -m tests.chaos --runs 1000 --kills 200 --seed 1``."""
 
 import argparse
+import signal
 import sys
-from time import process_time
+from time import process_time, strftime
 
 from tests.chaos.run import Tally, runs, with_faults, with_kill
 
@@ -14,14 +15,22 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="runs whose apply step is killed")
     parser.add_argument("--seed", type=int, default=1000, help="of the first university")
     wanted = parser.parse_args()
-    broken = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what there is by then is told
+    broken = 0
     for number, one in ((wanted.runs, with_faults), (wanted.kills, with_kill)):
+        if not number:
+            continue
         tally = Tally()
-        for found in runs(number, wanted.seed, one, tally) if number else ():
-            broken.append(found)
-            print(f"seed {found.seed}, run {found.run}: BROKEN\n{found.how}", flush=True)
-        print(f"{one.__name__}: {tally}", flush=True)
-    print(f"{process_time():.0f} CPU seconds without those of killed processes; broken: {len(broken)}")
+        try:
+            for made, found in runs(number, wanted.seed, one, tally):
+                print(f"{strftime('%H:%M:%S')} {made} of {number}", flush=True)
+                if found:
+                    broken += 1
+                    print(f"seed {found.seed}, run {found.run}: BROKEN\n{found.how}", flush=True)
+        except KeyboardInterrupt:
+            print("stopped")
+        print(tally, flush=True)
+    print(f"{process_time():.0f} CPU seconds without those of killed processes; broken: {broken}")
     return 1 if broken else 0
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
@@ -20,7 +21,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.steps import Run, step
 from include.groupsync.steps.run import step_records
 from tests.chaos.night import Night
-from tests.chaos.proxy import CONTROL
+from tests.chaos.proxy import CONTROL, Chaos, writes
 from tests.e2e.apply_process import deployment_of
 from tests.world import TERM1
 
@@ -32,15 +33,26 @@ _FORKED.set_forkserver_preload(["tests.chaos.run", "include.groupsync.steps.act"
 @dataclass(frozen=True)
 class Kill:
     """When: so many seconds after the nth moment, of which each call has three (it arrives, Moodle has answered, its
-    answer is given); the process's start is number 0."""
+    answer is given); the process's start is number 0.
+
+    ``late``: the moments are the arrivals of writing calls, and that call, whose sender is dead by then, is done only
+    after a while.
+    """
 
     moment: int
-    seconds: float
+    seconds: float = 0
+    late: bool = False
 
     @classmethod
     def drawn(cls, chance: Random, changes: int) -> "Kill":
         """Spread over what the sending of so many changes takes, by and large."""
-        return cls(chance.randrange(3 * (8 + changes)), chance.choice((0, chance.uniform(0, 0.03))))
+        if chance.random() < 0.25:
+            return cls(chance.randrange(1, 3 + changes // 4), late=True)
+        return cls(chance.randrange(2 * (8 + changes)), chance.choice((0, chance.uniform(0, 0.03))))
+
+    def counts(self, function: str, stage: str) -> bool:
+        """Whether this is one of the moments."""
+        return not self.late or (stage == "arrived" and writes(function))
 
 
 @dataclass(frozen=True)
@@ -56,16 +68,19 @@ def killed(night: Night, run_id: str, kill: Kill) -> Death | None:
     """Send what the run has planned in another process, and kill it; None where it had ended before."""
     arguments = (night.folder, run_id, night.url, night.token, night.deployment().now().isoformat())
     process = _FORKED.Process(target=_write, args=arguments)
-    seen, counting, running = [0], threading.Lock(), threading.Event()
+    moments, counting, running = count(1), threading.Lock(), threading.Event()
+    choose = night.chaos.choose
 
-    def passes() -> None:
+    def passes(function: str, stage: str) -> None:
+        if not kill.counts(function, stage):
+            return
         with counting:
-            seen[0] += 1
-            now = seen[0] == kill.moment
+            now = next(moments) == kill.moment
         if now:
             running.wait()
             sleep(kill.seconds)
             process.kill()
+            night.chaos.choose = (lambda _: "commits_later") if kill.late else choose
 
     night.chaos.passes = passes
     process.start()
@@ -75,7 +90,7 @@ def killed(night: Night, run_id: str, kill: Kill) -> Death | None:
         process.kill()
     process.join(300)
     night.chaos.quiet()
-    night.chaos.passes = lambda: None
+    night.chaos.passes = Chaos.passes
     assert process.exitcode in (0, 1, -signal.SIGKILL), f"the process ended with {process.exitcode}"
     return _death(night, run_id) if process.exitcode == -signal.SIGKILL else None
 

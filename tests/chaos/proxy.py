@@ -22,6 +22,7 @@ from urllib.parse import parse_qs
 
 import urllib3
 
+from sandbox.moodle.functions import FUNCTIONS
 from tests.chaos.faults import FAULTS
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: the close aborts
@@ -38,8 +39,8 @@ class Chaos:
     """Which call meets which fault: ``choose`` is told the function and names one of FAULTS, or None.
 
     ``met``: what met what, in order.  ``late``: seconds until a late call reaches Moodle, and that a slow one takes.
-    ``passes`` is told of each call when it has arrived, when Moodle has answered it and when its answer is given;
-    ``told`` answers what is asked of CONTROL.
+    ``passes`` is told of each call, by its function, when it has arrived, when Moodle has answered it and when its
+    answer is given; ``told`` answers what is asked of CONTROL.
     """
 
     upstream: str
@@ -47,7 +48,7 @@ class Chaos:
     late: float = 0.1
     met: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
-    passes: Callable[[], None] = lambda: None
+    passes: Callable[[str, str], None] = lambda _function, _stage: None
     told: Callable[[bytes], bytes] = lambda asked: asked
     _pending: list[threading.Thread] = field(default_factory=list)
     _under_way: int = 0
@@ -104,6 +105,11 @@ def at_random(seed: int, share: float) -> Choose:
     return choose
 
 
+def writes(function: str) -> bool:
+    """Whether a call of it may change something."""
+    return function in FUNCTIONS and FUNCTIONS[function].writes
+
+
 @contextmanager
 def between(chaos: Chaos, port: int = 0) -> Iterator[Chaos]:
     """The proxy, running; its address is in ``chaos.address``."""
@@ -144,16 +150,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         function = parse_qs(self._body.decode("utf-8", "replace")).get("wsfunction", [""])[0]
+        self.chaos.passes(function, "arrived")
         name = self.chaos.choose(function)
-        self.chaos.passes()
         if name is None:
             self.act()
-            self.chaos.passes()
+            self.chaos.passes(function, "acted")
             self.pass_on()
         else:
             self.chaos.met.append((function, name))
             FAULTS[name](self)
-        self.chaos.passes()
+        self.chaos.passes(function, "answered")
 
     do_GET = do_POST  # noqa: N815 (the name that the server looks for)
 
