@@ -17,7 +17,8 @@ def main() -> int:
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what there is by then is told
     broken = 0
-    for number, one in ((wanted.runs, with_faults), (wanted.kills, with_kill)):
+    for kind, one in (("runs", with_faults), ("kills", with_kill)):
+        number = getattr(wanted, kind)
         if not number:
             continue
         tally = Tally()
@@ -29,6 +30,7 @@ def main() -> int:
                     print(f"seed {found.seed}, run {found.run}: BROKEN\n{found.how}", flush=True)
         except KeyboardInterrupt:
             print("stopped")
+            wanted.kills = 0
         print(tally, flush=True)
     print(f"{process_time():.0f} CPU seconds without those of killed processes; broken: {broken}")
     return 1 if broken else 0

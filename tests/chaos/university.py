@@ -60,20 +60,26 @@ def check(world: World, wanted: dict[str, Placed]) -> None:
     """Moodle is what the source says, the ledger manages all of it, and the journal tells the whole story of it."""
     for course, placed in wanted.items():
         names = {group: name for group, (name, _, _) in placed.items()} | {"KEEP": "Kept"}
-        assert {key: one.name for key, one in world.moodle.groups(course).items()} == names
+        _same(f"groups of {course}", {key: one.name for key, one in world.moodle.groups(course).items()}, names)
         members = {group: set(people) for group, (_, _, people) in placed.items()} | {"KEEP": set(PEOPLE)}
-        assert world.moodle.members(course) == members
+        _same(f"members in {course}", world.moodle.members(course), members)
         links: dict[str, set[str]] = {"K": {"KEEP"}}
         for group, (_, grouping, _) in placed.items():
             links.setdefault(grouping, set()).add(group)
-        assert {key: set(one.groups) for key, one in world.moodle.groupings(course).items()} == links
+        found = {key: set(one.groups) for key, one in world.moodle.groupings(course).items()}
+        _same(f"groupings of {course}", found, links)
     site, ledger = site_of(world, COURSES), ledger_of(world)
     for kind, things in site.things.items():
         once = {(thing.course, thing.key) for thing in things.values()}
-        assert len(once) == len(things), f"a {kind} is there twice"
-    assert all(row["outcome"] not in (None, "unknown") for row in world.journal), "an entry of the journal is open"
-    assert replayed(Site(), world.journal, site, world) == site, "the journal tells another story than Moodle"
-    for kind, things in site.things.items():
-        assert set(ledger.things[kind]) == set(things)
-    assert {pair for pair, gone in ledger.links.items() if not gone} == site.links
-    assert ledger.members == site.members
+        assert len(once) == len(things), f"a {kind} is there twice: {things}"
+        _same(f"managed {kind}s", set(ledger.things[kind]), set(things))
+    _same("managed links", {pair for pair, gone in ledger.links.items() if not gone}, site.links)
+    _same("managed memberships", ledger.members, site.members)
+    left = [dict(row) for row in world.journal if row["outcome"] in (None, "unknown")]
+    assert not left, f"entries of the journal are open: {left}"
+    told = replayed(Site(), world.journal, site, world)
+    _same("what the journal tells", told, site)
+
+
+def _same(what: str, found: object, wanted: object) -> None:
+    assert found == wanted, f"{what}: {found}, and should be {wanted}"
