@@ -15,23 +15,23 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="runs whose apply step is killed")
     parser.add_argument("--seed", type=int, default=1000, help="of the first university")
     wanted = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what there is by then is told
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))  # after the university that is under way
     broken = 0
     for kind, one in (("runs", with_faults), ("kills", with_kill)):
-        number = getattr(wanted, kind)
-        if not number:
+        number, told, tally = getattr(wanted, kind), 0, Tally()
+        if not number or stopping:
             continue
-        tally = Tally()
-        try:
-            for made, found in runs(number, wanted.seed, one, tally):
-                print(f"{strftime('%H:%M:%S')} {made} of {number}", flush=True)
-                if found:
-                    broken += 1
-                    print(f"seed {found.seed}, run {found.run}: BROKEN\n{found.how}", flush=True)
-        except KeyboardInterrupt:
-            print("stopped")
-            wanted.kills = 0
-        print(tally, flush=True)
+        for made, found in runs(number, wanted.seed, one, tally):
+            print(f"{strftime('%H:%M:%S')} {made} of {number}", flush=True)
+            if found:
+                broken += 1
+                print(f"seed {found.seed}, run {found.run}: BROKEN\n{found.how}", flush=True)
+            if stopping or made - told >= 100 or made >= number:
+                told = made
+                print(tally, flush=True)
+            if stopping:
+                break
     print(f"{process_time():.0f} CPU seconds without those of killed processes; broken: {broken}")
     return 1 if broken else 0
 
