@@ -6,7 +6,7 @@ seven minutes has waited for them, and what comes late to Moodle in these minute
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -45,16 +45,13 @@ class Night(World):
 
     def __enter__(self) -> "Night":
         super().__enter__()
-        chaos = Chaos(self.url, late=0.05, told=self._told)
-        chaos.later = self._later  # type: ignore[method-assign]
+        chaos = Chaos(self.url, late=0.05, told=self._told, put_off=self._put_off)
         self.chaos = self._stack.enter_context(between(chaos))
         self.url = self.chaos.address
         return self
 
     def deployment(self) -> Deployment:
-        made = super().deployment()
-        object.__setattr__(made, "sleep", self.rest)
-        return made
+        return replace(super().deployment(), sleep=self.rest)
 
     def rest(self, seconds: float) -> None:
         """Let so many seconds pass, with what comes late in them."""
@@ -66,7 +63,7 @@ class Night(World):
             for one in due:
                 one.act()
 
-    def _later(self, what: Callable[[], object]) -> None:
+    def _put_off(self, what: Callable[[], object]) -> None:
         with self._time:
             self._late.append(_Late(self.now + timedelta(seconds=self._chance.uniform(1, LATEST)), what))
 

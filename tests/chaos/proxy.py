@@ -40,7 +40,7 @@ class Chaos:
 
     ``met``: what met what, in order.  ``late``: seconds until a late call reaches Moodle, and that a slow one takes.
     ``passes`` is told of each call, by its function, when it has arrived, when Moodle has answered it and when its
-    answer is given; ``told`` answers what is asked of CONTROL.
+    answer is given; ``told`` answers what is asked of CONTROL; ``put_off`` does late calls by another clock.
     """
 
     upstream: str
@@ -50,6 +50,7 @@ class Chaos:
     address: str = ""
     passes: Callable[[str, str], None] = lambda _function, _stage: None
     told: Callable[[bytes], bytes] = lambda asked: asked
+    put_off: Callable[[Callable[[], object]], None] | None = None
     _pending: list[threading.Thread] = field(default_factory=list)
     _under_way: int = 0
     _ended: threading.Condition = field(default_factory=threading.Condition)
@@ -61,6 +62,9 @@ class Chaos:
 
     def later(self, what: Callable[[], object]) -> None:
         """Do it after a while."""
+        if self.put_off is not None:
+            self.put_off(what)
+            return
 
         def act() -> None:
             sleep(self.late)
