@@ -44,8 +44,9 @@ laws-long: $(READY)  ## show 10,000 generated universities to the laws (an hour 
 mutants: $(READY)  ## show that tests notice small mistakes in the engine (hours; MUTANTS=diff or breaker; KEEP=1: kills stand)
 	nice -n 19 $(BIN)/python -m tests.mutants $(MUTANTS) $(if $(filter-out 0,$(KEEP)),--keep)
 
-chaos: $(READY)  ## syncs whose calls meet faults, each healed by the next (CHAOS_RUNS=20, CHAOS_SEED=1000)
-	nice $(BIN)/python -m tests.chaos.run --runs $(or $(CHAOS_RUNS),20) --seed $(or $(CHAOS_SEED),1000)
+chaos: $(READY)  ## syncs whose calls meet faults or that are killed, each healed by the next (CHAOS_RUNS=20, CHAOS_KILLS=5)
+	nice $(BIN)/python -m tests.chaos --runs $(or $(CHAOS_RUNS),20) --kills $(or $(CHAOS_KILLS),5) \
+	    --seed $(or $(CHAOS_SEED),1000)
 
 incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
 	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)

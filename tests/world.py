@@ -48,7 +48,7 @@ from include.groupsync.model.run_path import RESTORE_DAG, run_name
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
-from include.groupsync.settings import load_settings
+from include.groupsync.settings import Settings, load_settings
 from include.groupsync.state.database import initialise
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS, Deployment, Run, arm, step
 from include.groupsync.steps.approve import Request, answered, question
@@ -259,6 +259,7 @@ class World:
         self._began = monotonic()
         self.ended_releases: set[str] = set()  # release runs that Airflow has ended without an answer
         self._runs = 0
+        self._loaded: tuple[dict[str, Any], Settings] | None = None
         self._stack = ExitStack()
         self._moodle_options = moodle_options
         for name in ("moodle.db", "state.db", "source.db"):
@@ -379,11 +380,9 @@ class World:
 
     def deployment(self) -> Deployment:
         """A new one, as each task has; SettingsError where the settings are wrong."""
-        path = self.folder / "groupsync.yaml"
-        path.write_text(yaml.safe_dump(self.settings, sort_keys=False), encoding="utf-8")
         return Deployment(
             environment=self.environment,
-            settings=load_settings(path),
+            settings=self._load_settings(),
             calendar=self.calendar,
             databases={name: DatabaseConnection(name, url) for name, url in self.databases.items()},
             moodle=MoodleConnection(MOODLE, self.url, self.token),
@@ -397,6 +396,14 @@ class World:
                 still_waits=lambda release_run_id: release_run_id not in self.ended_releases,
             ),
         )
+
+    def _load_settings(self) -> Settings:
+        """From a file, as a deployment's are; again only where they are other ones: it would take a tenth of a run."""
+        if self._loaded is None or self._loaded[0] != self.settings:
+            path = self.folder / "groupsync.yaml"
+            path.write_text(yaml.safe_dump(self.settings, sort_keys=False), encoding="utf-8")
+            self._loaded = (deepcopy(self.settings), load_settings(path))
+        return self._loaded[1]
 
     # --- runs
 

@@ -9,6 +9,7 @@ compares the two (rule I3).
 import argparse
 import socket
 import struct
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,14 +20,18 @@ from random import Random
 from time import sleep
 from urllib.parse import parse_qs
 
-import requests
+import urllib3
 
+from sandbox.moodle.functions import FUNCTIONS
 from tests.chaos.faults import FAULTS
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: the close aborts
 _SITES = ("Content-Type", "Retry-After", "Location")
 _OWN = ("host", "connection", "content-length", "accept-encoding")
+_NO_MORE = {"Connection": "close"}  # the site may end a connection that is idle at any moment
+CONTROL = "/chaos"  # what is asked of this path is not for Moodle
 Choose = Callable[[str], str | None]
+_MOODLE = urllib3.PoolManager()
 
 
 @dataclass
@@ -34,6 +39,8 @@ class Chaos:
     """Which call meets which fault: ``choose`` is told the function and names one of FAULTS, or None.
 
     ``met``: what met what, in order.  ``late``: seconds until a late call reaches Moodle, and that a slow one takes.
+    ``passes`` is told of each call, by its function, when it has arrived, when Moodle has answered it and when its
+    answer is given; ``told`` answers what is asked of CONTROL; ``put_off`` does late calls by another clock.
     """
 
     upstream: str
@@ -41,7 +48,12 @@ class Chaos:
     late: float = 0.1
     met: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
+    passes: Callable[[str, str], None] = lambda _function, _stage: None
+    told: Callable[[bytes], bytes] = lambda asked: asked
+    put_off: Callable[[Callable[[], object]], None] | None = None
     _pending: list[threading.Thread] = field(default_factory=list)
+    _under_way: int = 0
+    _ended: threading.Condition = field(default_factory=threading.Condition)
 
     def settle(self) -> None:
         """Until the last late call has reached Moodle."""
@@ -49,6 +61,11 @@ class Chaos:
             self._pending.pop().join()
 
     def later(self, what: Callable[[], object]) -> None:
+        """Do it after a while."""
+        if self.put_off is not None:
+            self.put_off(what)
+            return
+
         def act() -> None:
             sleep(self.late)
             what()
@@ -56,6 +73,23 @@ class Chaos:
         thread = threading.Thread(target=act)
         self._pending.append(thread)
         thread.start()
+
+    @contextmanager
+    def exchange(self) -> Iterator[None]:
+        """One call on its way."""
+        with self._ended:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._ended:
+                self._under_way -= 1
+                self._ended.notify_all()
+
+    def quiet(self) -> None:
+        """Until no call is on its way, but for late ones."""
+        with self._ended:
+            self._ended.wait_for(lambda: not self._under_way)
 
 
 def at_random(seed: int, share: float) -> Choose:
@@ -75,11 +109,16 @@ def at_random(seed: int, share: float) -> Choose:
     return choose
 
 
+def writes(function: str) -> bool:
+    """Whether a call of it may change something."""
+    return function in FUNCTIONS and FUNCTIONS[function].writes
+
+
 @contextmanager
 def between(chaos: Chaos, port: int = 0) -> Iterator[Chaos]:
     """The proxy, running; its address is in ``chaos.address``."""
     handler = type("Handler", (_Handler,), {"chaos": chaos})
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    with _Server(("127.0.0.1", port), handler) as server:
         chaos.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -91,6 +130,13 @@ def between(chaos: Chaos, port: int = 0) -> Iterator[Chaos]:
             chaos.settle()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that is gone, killed or hung up on, is none of the proxy's errors."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One exchange at a time; what a fault may do with it is ``faults.Exchange``."""
 
@@ -100,14 +146,24 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         self._body = self.rfile.read(length)
+        if self.path == CONTROL:
+            self.give(200, self.chaos.told(self._body))
+            return
+        with self.chaos.exchange():
+            self._exchange()
+
+    def _exchange(self) -> None:
         function = parse_qs(self._body.decode("utf-8", "replace")).get("wsfunction", [""])[0]
+        self.chaos.passes(function, "arrived")
         name = self.chaos.choose(function)
         if name is None:
             self.act()
+            self.chaos.passes(function, "acted")
             self.pass_on()
         else:
             self.chaos.met.append((function, name))
             FAULTS[name](self)
+        self.chaos.passes(function, "answered")
 
     do_GET = do_POST  # noqa: N815 (the name that the server looks for)
 
@@ -118,9 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def act(self) -> None:
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
-        self._answer = requests.request(
-            self.command, self.chaos.upstream + self.path, data=self._body, headers=headers, timeout=60,
-            allow_redirects=False,
+        self._answer = _MOODLE.request(
+            self.command, self.chaos.upstream + self.path, body=self._body, headers=headers | _NO_MORE,
+            timeout=60, redirect=False, retries=False,
         )  # fmt: skip
 
     def act_later(self) -> None:
@@ -134,11 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def pass_on(self, change: Callable[[bytes], bytes] = lambda body: body) -> None:
-        body = self._answer.content
+        body = self._answer.data
         for text in (str, _escaped):
             body = body.replace(text(self.chaos.upstream).encode(), text(self.chaos.address).encode())
         headers = {name: self._answer.headers[name] for name in _SITES if name in self._answer.headers}
-        self.give(self._answer.status_code, change(body), **headers)
+        self.give(self._answer.status, change(body), **headers)
 
     def hang_up(self, *, after: bytes = b"", reset: bool = False) -> None:
         if after:

@@ -1,145 +1,219 @@
-"""One chaos run: a sync whose calls meet faults at random, then an undisturbed one, and what has to hold after it.
+"""Chaos runs: a disturbed sync, the next one undisturbed, and what has to hold after it; again and again."""
 
-python -m tests.chaos.run --runs 1000 --seed 1
-"""
-
-import argparse
-import sys
 import tempfile
 import traceback
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
-from time import process_time
 
-from tests.chaos.proxy import Chaos, at_random, between
-from tests.machine.model import Site
-from tests.machine.replay import ledger_of, replayed, site_of
-from tests.world import NO_BREAKER, World
+from tests.chaos.kills import Kill, killed
+from tests.chaos.night import Night
+from tests.chaos.proxy import Chaos, Choose, at_random, writes
+from tests.chaos.university import SOURCES, check, furnish, list_in_source, source
 
-PEOPLE = [f"p{n}" for n in range(8)]
-COURSES = ("C1", "C2")
-SETTINGS = {
-    # A group that goes while another of like members comes is no matter for a person here.
-    "breaker": {**NO_BREAKER["breaker"], "rekey": None},
-    # A late call arrives after 0.05 s: "not there" counts from 0.15 s on.
-    "moodle": {"batch_items": 4, "in_flight": 2, "read_timeout": 5, "retry_seconds": 1, "settle_after": 0.15},
-}
-Placed = dict[str, tuple[str, str, frozenset[str]]]  # group: name, grouping, members
+RUNS = 10  # of one university, one after the other: it is the most that is lost where one breaks
+SHARES = (0.1, 0.2, 0.4)
+PATIENCE = (0, 20, 900)  # seconds for which an unreachable site is borne
 
 
-@dataclass(frozen=True)
-class Report:
-    """What met what in the disturbed run, and how it ended."""
-
-    met: tuple[tuple[str, str], ...]
-    state: str
-
-
-def drawn(chance: Random) -> dict[str, Placed]:
-    """For each course some of six groups, named, placed and filled by chance."""
-    return {
-        course: {
-            f"G{at}": (
-                f"Group {at} {chance.choice('ab')}",
-                chance.choice(("S", "T")),
-                frozenset(chance.sample(PEOPLE, chance.randint(0, 4))),
-            )
-            for at in range(6)
-            if chance.random() < 0.7
-        }
-        for course in COURSES
-    }
+PLACES = ("everywhere", "from apply on", "writing", "writing", "down")
+WRITING = ("apply", "verify")  # the steps that write to Moodle
+RETRY, NEXT, NEXT_AFTER_REPORT = (
+    "by the task's retry",
+    "by the next run",
+    "by the next run, after the dead one's report",
+)
 
 
-def list_in_source(world: World, wanted: dict[str, Placed]) -> None:
-    """The source lists just this."""
-    for table in ("remote_groupings", "remote_groups", "remote_memberships"):
-        world.source.execute(f"DELETE FROM {table}")  # noqa: S608 (one of the three)
-    for course, placed in wanted.items():
-        # One grouping and one group that stay, so that no table is ever empty.
-        for grouping in sorted({"K", *(grouping for _, grouping, _ in placed.values())}):
-            world.source.grouping(course, grouping, f"Grouping {grouping}")
-        world.source.group(course, "KEEP", "Kept", grouping="K")
-        world.source.members(course, "KEEP", *PEOPLE)
-        for group, (name, grouping, people) in placed.items():
-            world.source.group(course, group, name, grouping=grouping)
-            if people:
-                world.source.members(course, group, *sorted(people))
+@dataclass
+class Tally:
+    """Of runs that held: how the disturbed syncs ended, what their calls met, and where they were killed."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    met_writing: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)  # where
+    spared: int = 0  # ended before they could be killed, or met no fault: no runs
+    healed: Counter[str] = field(default_factory=Counter)
+    open: Counter[str] = field(default_factory=Counter)  # what became of changes that a kill left open
+    late: int = 0  # calls that Moodle did while the healing run was under way
+
+    def __str__(self) -> str:
+        lines = [f"{self.states.total()} runs held, healed {_told(self.healed)}; they had ended {_told(self.states)}"]
+        lines += [f"  {self.spared} more were spared, and do not count"]
+        lines += [f"  killed {_told(self.kills)}"] if self.kills else []
+        lines += [f"  changes that a kill left open: {_told(self.open)}"] if self.open else []
+        lines += [f"  {self.met.total()} calls met a fault, {self.met_writing.total()} of them writing ones:"]
+        lines += [f"    {name:18}{many:6}{self.met_writing[name]:6}" for name, many in self.met.most_common()]
+        return "\n".join([*lines, f"  {self.late} late calls came to Moodle while the healing run was under way"])
 
 
-def one_run(folder: Path, seed: int) -> Report:
-    """AssertionError where, after the undisturbed run, something is double, lost, or not in the journal."""
-    chance = Random(seed)
-    with World(folder, SETTINGS) as world:
-        for course in COURSES:
-            world.course(course, users=PEOPLE)
-            world.map(course)
-        with between(Chaos(world.url, late=0.05)) as chaos:
-            world.url = chaos.address
-            list_in_source(world, drawn(chance))
-            first = world.sync()
-            assert first.state == "applied", first.error
-            wanted = drawn(chance)
-            list_in_source(world, wanted)
-            chaos.choose = at_random(seed, chance.choice((0.05, 0.15, 0.4)))
-            disturbed = world.sync()
-            chaos.choose = Chaos.choose
-            chaos.settle()
-            healed = world.sync()
-            assert healed.state == "applied", f"{disturbed.state}, then {healed.state}: {healed.error}"
-            check(world, wanted)
-            last = world.sync()
-            assert (last.state, last.writes, last.changes) == ("applied", 0, []), last.error
-    return Report(tuple(chaos.met), disturbed.state)
+@contextmanager
+def university(folder: Path, seed: int) -> Iterator[Night]:
+    """One that was synced once without a fault; at the end a sync has nothing to do (rule J5)."""
+    with Night(folder, seed) as night:
+        furnish(night)
+        list_in_source(night, source(Random(seed).randrange(SOURCES)))
+        first = night.sync()
+        assert first.state == "applied", first.error
+        yield night
+        last = night.sync()
+        assert (last.state, last.writes, last.changes) == ("applied", 0, []), last.error
 
 
-def check(world: World, wanted: dict[str, Placed]) -> None:
-    """Moodle is what the source says, the ledger manages all of it, and the journal tells the whole story of it."""
-    for course, placed in wanted.items():
-        names = {group: name for group, (name, _, _) in placed.items()} | {"KEEP": "Kept"}
-        assert {key: one.name for key, one in world.moodle.groups(course).items()} == names
-        members = {group: set(people) for group, (_, _, people) in placed.items()} | {"KEEP": set(PEOPLE)}
-        assert world.moodle.members(course) == members
-        links: dict[str, set[str]] = {"K": {"KEEP"}}
-        for group, (_, grouping, _) in placed.items():
-            links.setdefault(grouping, set()).add(group)
-        assert {key: set(one.groups) for key, one in world.moodle.groupings(course).items()} == links
-    site, ledger = site_of(world, COURSES), ledger_of(world)
-    assert all(row["outcome"] not in (None, "unknown") for row in world.journal), "an entry of the journal is open"
-    assert replayed(Site(), world.journal, site, world) == site, "the journal tells another story than Moodle"
-    for kind, things in site.things.items():
-        assert set(ledger.things[kind]) == set(things)
-    assert {pair for pair, gone in ledger.links.items() if not gone} == site.links
-    assert ledger.members == site.members
+def with_faults(night: Night, chance: Random, tally: Tally) -> bool:
+    """One run: calls meet faults, in all of the sync, from the apply step on or where they write, or the site goes down
+    in the middle; the next run heals or, where the apply step or the one after it failed, its retry.
+
+    False: no call met a fault.  That is no run, but what has to hold was checked.
+    """
+    wanted = source(chance.randrange(SOURCES))
+    list_in_source(night, wanted)
+    sized(night, chance, chance.choice(PATIENCE))
+    faults, where = at_random(chance.getrandbits(32), chance.choice(SHARES)), chance.choice(PLACES)
+    if where == "writing":
+        choose: Choose = lambda function: faults(function) if writes(function) else None  # noqa: E731
+    else:
+        choose = goes_down(chance) if where == "down" else faults
+
+    def disturb() -> None:
+        night.chaos.choose = choose
+
+    met = len(night.chaos.met)
+    with counting(night, tally):
+        if where == "everywhere":
+            disturb()
+        disturbed = night.sync(before={"apply": disturb})
+    if len(night.chaos.met) == met:
+        assert disturbed.state == "applied", disturbed.error
+        check(night, wanted)
+        tally.spared += 1
+        return False
+    step = disturbed.failed_step
+    again = {"run_id": disturbed.run_id, "start": step} if step in WRITING and chance.random() < 0.5 else {}
+    night.rest(chance.choice((0, 0, 300, 86_400)))
+    heal(night, again, f"{disturbed.state}: {disturbed.error}", tally)
+    check(night, wanted)
+    tally.states[f"{disturbed.state} in {step}" if step else disturbed.state] += 1
+    return True
 
 
-def main() -> int:
-    """So many runs; what met what, how the disturbed runs ended, and the seeds of those that broke something."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.run", description=__doc__.partition("\n")[0])
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1000, help="of the first run")
-    wanted = parser.parse_args()
-    met: Counter[str] = Counter()
-    states: Counter[str] = Counter()
-    broken = []
-    for seed in range(wanted.seed, wanted.seed + wanted.runs):
+def with_kill(night: Night, chance: Random, tally: Tally) -> bool:
+    """One run: the process of the apply step is killed; its retry, or the next sync, heals.
+
+    False: it had ended before.  That is no run, but what has to hold was checked.
+    """
+    wanted = source(chance.randrange(SOURCES))
+    list_in_source(night, wanted)
+    sized(night, chance, 900)
+    planned = night.sync(until="circuit_breaker")
+    assert not planned.errors, planned.error
+    if chance.random() < 0.3:
+        night.chaos.choose = at_random(chance.getrandbits(32), 0.1)
+    with counting(night, tally):
+        kill = Kill.drawn(chance, len(planned.changes))
+        death = killed(night, planned.run_id, kill)
+    # The lease of the dead has run out.
+    night.rest(90 if kill.late else chance.choice((90, 600, 86_400)))
+    again = {}
+    if chance.random() < 0.5:
+        again = {"run_id": planned.run_id, "start": death.step if death else "apply"}
+    elif chance.random() < 0.5:  # the dead run tells of its end, or does not: its machine was lost
+        night.sync(run_id=planned.run_id, start="report")
+    heal(night, again, f"killed: {death}", tally)
+    check(night, wanted)
+    if death is None:
+        tally.spared += 1
+        return False
+    tally.states["killed"] += 1
+    tally.kills[death.where] += 1
+    tally.open.update(row["outcome"] for row in night.journal if row["entry"] in death.open)
+    return True
+
+
+def sized(night: Night, chance: Random, patience: int) -> None:
+    """Batches and calls in flight as drawn, and so many seconds for which an unreachable site is borne."""
+    sizes = {"batch_items": chance.choice((2, 4, 4, 50)), "in_flight": chance.choice((1, 2, 3))}
+    night.configure({"moodle": {**sizes, "retry_seconds": patience}})
+
+
+def goes_down(chance: Random) -> Choose:
+    """At some writing call, which is done later; no call after it is answered."""
+    last, how, calls = chance.randint(1, 10), chance.choice(("forbidden", "database_down", "dropped_before")), count(1)
+    down = False
+
+    def choose(function: str) -> str | None:
+        nonlocal down
+        if down:
+            return how
+        down = writes(function) and next(calls) == last
+        return "commits_later" if down else None
+
+    return choose
+
+
+@contextmanager
+def counting(night: Night, tally: Tally) -> Iterator[None]:
+    """What calls meet in the meantime is counted, and afterwards they meet nothing any more."""
+    before = len(night.chaos.met)
+    yield
+    night.chaos.choose = Chaos.choose
+    night.chaos.quiet()
+    for function, fault in night.chaos.met[before:]:
+        tally.met[fault] += 1
+        tally.met_writing[fault] += writes(function)
+
+
+def heal(night: Night, again: dict[str, str], after: str, tally: Tally) -> None:
+    """The next run or, where ``again`` says which and from where, a retry: undisturbed, but for what comes late."""
+    late, night.healing = night.came_late, True
+    healed = night.sync(**again)
+    assert healed.state == "applied", f"{after}; then {healed.state}: {healed.error}"
+    if again and set(healed.results.values()) != {"done"}:
+        # A change that a fault kept from being looked at was left for the next run, and is reported as such.
+        healed = night.sync()
+        assert healed.state == "applied", f"{after}; then {healed.state}: {healed.error}"
+    night.healing = False
+    tally.late += night.came_late - late
+    tally.healed[RETRY if again else NEXT] += 1
+    night.rest(420)
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{name}: {many}" for name, many in counts.most_common())
+
+
+@dataclass
+class Broken:
+    """What did not hold, and how to see it again: ``seed`` draws the whole university, ``run`` counts from 0."""
+
+    seed: int
+    run: int
+    how: str
+
+
+def runs(
+    wanted: int, seed: int, one: Callable[[Night, Random, Tally], bool], tally: Tally
+) -> Iterator[tuple[int, Broken | None]]:
+    """So many runs, in universities of seeds from ``seed`` on; after each how many there were, and what broke in it.
+
+    Where one breaks, the next university goes on.
+    """
+    made = 0
+    for at in count(seed):
+        run, broken = 0, None
         with tempfile.TemporaryDirectory(prefix="groupsync-chaos-") as folder:
             try:
-                report = one_run(Path(folder), seed)
+                with university(Path(folder), at) as night:
+                    for run in range(min(RUNS, wanted - made)):
+                        made += one(night, Random(f"{at} {run}"), tally)
             except Exception:  # noqa: BLE001 (whatever it is, the seed draws it again)
-                broken.append(seed)
-                print(f"seed {seed}: BROKEN\n{traceback.format_exc()}", flush=True)
-                continue
-        met.update(fault for _, fault in report.met)
-        states[report.state] += 1
-    print(f"{wanted.runs} runs, {process_time():.0f} CPU seconds; the disturbed runs ended {dict(states)}")
-    for fault, count in met.most_common():
-        print(f"  {fault:18}{count}")
-    print(f"broken: {broken or 'none'}")
-    return 1 if broken else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+                made += 1
+                broken = Broken(at, run, traceback.format_exc())
+        yield made, broken
+        if made >= wanted:
+            return

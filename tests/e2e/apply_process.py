@@ -1,6 +1,7 @@
 """The apply step in a process of its own, so that it can be killed: ``FOLDER RUN TERM ADDRESS TOKEN NOW``."""
 
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -12,10 +13,10 @@ from include.groupsync.steps import Deployment, Run, step
 from tests.world import CALENDAR, MOODLE, SOURCE, STATE
 
 
-def main(folder: Path, run_id: str, term: str, address: str, token: str, now: str) -> None:
-    began = monotonic()
+def deployment_of(folder: Path, address: str, token: str, now: Callable[[], datetime]) -> Deployment:
+    """The deployment of a World's folder, in whatever process."""
     files = {SOURCE: "source.db", STATE: "state.db"}
-    deployment = Deployment(
+    return Deployment(
         environment="sandbox",
         settings=load_settings(folder / "groupsync.yaml"),
         calendar=CALENDAR,
@@ -23,7 +24,14 @@ def main(folder: Path, run_id: str, term: str, address: str, token: str, now: st
         moodle=MoodleConnection(MOODLE, address, token),
         project_root=folder,
         runs_root=folder / "runs",
-        now=lambda: datetime.fromisoformat(now) + timedelta(seconds=monotonic() - began),
+        now=now,
+    )
+
+
+def main(folder: Path, run_id: str, term: str, address: str, token: str, now: str) -> None:
+    began = monotonic()
+    deployment = deployment_of(
+        folder, address, token, lambda: datetime.fromisoformat(now) + timedelta(seconds=monotonic() - began)
     )
     step("apply")(deployment, Run(run_id, term))
 

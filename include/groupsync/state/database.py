@@ -5,6 +5,7 @@ note that the one of that deployment id lives elsewhere now, and is a deployment
 """
 
 import argparse
+import functools
 import sqlite3
 import sys
 import uuid
@@ -53,7 +54,7 @@ def open_state(connection: DatabaseConnection, project_root: Path) -> sa.Engine:
             f"connection {connection.conn_id}: the state database refuses ({type(error).__name__});"
             f" check the connection in Airflow; {make}."
         ) from error
-    head = _script().get_current_head()
+    head = _head()
     if found != head:
         raise SettingsError(
             f"connection {connection.conn_id}: the state database is at version {found}, needed is {head}; {make}."
@@ -132,8 +133,10 @@ def _stamped(link: sa.Connection, environment: str, moved: str | None) -> Stamp:
     return stamp
 
 
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(str(_MIGRATIONS))
+@functools.cache
+def _head() -> str | None:
+    """The version that this code needs."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
 def _engine(url: str, project_root: Path, *, make: bool, name: str) -> sa.Engine:
