@@ -79,7 +79,7 @@ def as_document(side: Side) -> dict[str, Any]:
 
 def source_connections(deployment: Deployment) -> list[str]:
     """The connections that the remote tables and the mappings are read over."""
-    return sorted({dataset.connection for dataset in deployment.settings.datasets.values()})
+    return deployment.settings.source_connections
 
 
 def _identity_of_source(deployment: Deployment, conn_id: str) -> str:
