@@ -14,7 +14,7 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.term import Blackout, Calendar, Term
-from include.groupsync.native_settings import Native, with_derived_tables
+from include.groupsync.source_settings import Native, Sources, with_derived_tables
 from include.groupsync.unique_keys import UniqueKeys
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
@@ -188,6 +188,7 @@ class Settings(Strict):
     adopt_same_name: bool = False
     on_local_edit: Literal["source", "keep"] = "source"
     vanish_grace_runs: int = Field(0, ge=0)
+    sources: Sources = Sources()
     moodle: Moodle = Moodle()
     state_connection: str = "groupsync_state"
     journal_days: int | None = Field(400, ge=1)

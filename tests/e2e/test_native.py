@@ -1,16 +1,20 @@
 """CMIS and SITS as they are, and three ready-made tables: one plan, whatever the databases."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
 
+from include.groupsync.errors import SnapshotLost
 from sandbox.university import University, generate
 from tests import postgresql
 from tests.sample import READY_MADE, TABLES, TERM, native, ready_made, sample_world, write_native, write_ready_made
+
+if TYPE_CHECKING:
+    from tests.oracle_wire import Wire
 
 DESIRED = ("groupings", "groups", "memberships")
 Seen = tuple[dict[str, pd.DataFrame], str]
@@ -98,10 +102,35 @@ def in_postgresql(folder: Path, university: University) -> Iterator[dict[str, st
         yield urls
 
 
-WHERE = {"sqlite": in_sqlite, "postgresql": in_postgresql}
+@contextmanager
+def behind_listeners(university: University) -> "Iterator[dict[str, Wire]]":
+    """CMIS, SITS and the mappings, each behind a listener that speaks Oracle's protocol."""
+    from tests.oracle_wire import serving
+
+    with postgresql.running() as address, ExitStack() as stack:
+        wires = {name: stack.enter_context(serving(address, name)) for name in TABLES}
+        for name, wire in wires.items():
+            wire.fill(university, TABLES[name])
+        yield wires
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+@contextmanager
+def over_oracles_wire(folder: Path, university: University) -> Iterator[dict[str, str]]:
+    with behind_listeners(university) as wires:
+        yield {name: wire.url for name, wire in wires.items()}
+
+
+WHERE = {"sqlite": in_sqlite, "postgresql": in_postgresql, "oracle": over_oracles_wire}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param("postgresql", marks=pytest.mark.needs("postgresql")),
+        pytest.param("oracle", marks=pytest.mark.needs("the Oracle wire")),
+    ],
+)
 def test_with_sits_only_those_are_missing_who_have_left(
     tmp_path: Path, university: University, from_ready_made: Seen, kind: str
 ) -> None:
@@ -116,3 +145,25 @@ def test_with_sits_only_those_are_missing_who_have_left(
     for name in DESIRED:
         pd.testing.assert_frame_equal(frames[name], wanted[name])
     assert digest == from_ready_made[1]
+
+
+@pytest.mark.needs("the Oracle wire")
+def test_a_lost_snapshot_is_answered_by_reading_everything_again(tmp_path: Path, university: University) -> None:
+    """As often as the settings say; then the run fails, and no part of a table is handed on (rule O3)."""
+    too_old = (1555, 'snapshot too old: rollback segment number 9 with name "_SYSSMU9$" too small')
+    with behind_listeners(university) as wires, sample_world(tmp_path, university, native()) as world:
+        world.databases |= {name: wire.url for name, wire in wires.items()}
+        wires["groupsync_sits"].refuse("FROM cam_smo", *too_old)
+        run = world.sync(TERM.key, until="extract")
+        assert run.errors == {}
+        record = run.folder.json("steps/extract")
+        assert record["restarts"] == 1
+        assert record["snapshots"].keys() == TABLES.keys()
+        assert record["rows"]["memberships"] > 0
+        asked = [" ".join(sql.split()) for sql in wires["groupsync_cmis"].statements]
+        assert len([sql for sql in asked if "FROM stumodules" in sql]) == 2, "of the database that lost nothing too"
+        wires["groupsync_sits"].refuse("FROM cam_smo", *too_old, times=3)
+        failed = world.sync(TERM.key, until="extract")
+    assert isinstance(failed.errors["extract"], SnapshotLost)
+    assert "ORA-01555" in failed.error
+    assert not failed.folder.has("source/memberships.parquet")

@@ -10,8 +10,8 @@ import pandas as pd
 
 from include.groupsync.model import keys
 from include.groupsync.model.frames import TEXT, Schema, conform, frame_of, rewrite
-from include.groupsync.native_settings import Native
 from include.groupsync.source.extract import REMOTE
+from include.groupsync.source_settings import Native
 
 # Who is in a group of CMIS and does not become a member, and why: the first reason that fits.
 LEFT_OUT: Schema = {"course": TEXT, "group": TEXT, "user": TEXT, "student": TEXT, "reason": TEXT}

@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 
 from include.groupsync.model.frames import frame_of, rows
-from include.groupsync.native_settings import Native
 from include.groupsync.source.clean import CLEAN
 from include.groupsync.source.derive import DROPPED, INACTIVE, LEFT, UNREGISTERED, Derived, derive
 from include.groupsync.source.extract import REMOTE
 from include.groupsync.source.native import NATIVE
+from include.groupsync.source_settings import Native
 
 ALL = ("groupings", "groups", "memberships")
 M1 = {"course": "C1", "module": "M1", "occurrence": "A6U", "period": "T1"}

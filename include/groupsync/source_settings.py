@@ -1,4 +1,4 @@
-"""What is asked of a university whose three tables are derived from CMIS and SITS as they are."""
+"""How the sources are read, and what is asked of a university whose tables are derived from CMIS and SITS."""
 
 from typing import Any, Literal
 
@@ -14,6 +14,14 @@ DERIVED: dict[str, tuple[str, ...]] = {
     "memberships": ("course", "group", "user", *_DELIVERY),
 }
 _READY_MADE = ("connection", "table", "sql", "columns")
+
+
+class Sources(Strict):
+    """How long a source's database may take, in seconds; how often all is read again where a snapshot was lost."""
+
+    connect_timeout: float = Field(20, gt=0)
+    answer_timeout: float = Field(600, gt=0)
+    restarts: int = Field(2, ge=0)
 
 
 class Native(Strict):
