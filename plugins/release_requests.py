@@ -78,9 +78,7 @@ class ApproveHeld(HITLOperator):
     def execute(self, context: Any) -> None:
         """Put the question, and wait without a worker; nothing to ask where it was approved before."""
         deployment, run = self._engine(context)
-        from include.groupsync.steps.approve import question
-
-        asked = self._told(question, deployment, run)
+        asked = self._told(self._question, deployment, run)
         if asked is None:
             return
         self.subject, self.body, self.params = asked.subject, asked.body, _form(asked.digest, asked.courses)
@@ -111,12 +109,16 @@ class ApproveHeld(HITLOperator):
     def _wait(self, waits: timedelta) -> NoReturn:
         raise TaskAwaitingInput(method_name="execute_complete", timeout=waits)
 
-    @staticmethod
-    def _engine(context: Any) -> tuple[Deployment, Run]:
+    def _engine(self, context: Any) -> tuple[Deployment, Run]:
         from sync_steps import deployment_of_airflow, run_of
 
         deployment = deployment_of_airflow()
         return deployment, run_of(context, deployment)
+
+    def _question(self, deployment: Deployment, run: Any) -> Any:
+        from include.groupsync.steps.approve import question
+
+        return question(deployment, run)
 
     @staticmethod
     def _told(engine: Any, *arguments: Any) -> Any:
@@ -127,6 +129,20 @@ class ApproveHeld(HITLOperator):
             return engine(*arguments)
         except GroupsyncError as error:
             raise AirflowFailException(str(error)) from error
+
+
+class ApproveRestore(ApproveHeld):
+    """Asks about what the circuit breaker holds of a restore, in the restore's own run; most need not ask."""
+
+    def _engine(self, context: Any) -> tuple[Deployment, Run]:
+        from sync_steps import deployment_of_airflow, restore_of
+
+        return deployment_of_airflow(), restore_of(context)
+
+    def _question(self, deployment: Deployment, run: Any) -> Any:
+        from include.groupsync.steps.restore import ask
+
+        return ask(deployment, run)
 
 
 def _form(digest: str, courses: tuple[str, ...]) -> ParamsDict:
@@ -170,6 +186,7 @@ def counter_of_airflow() -> Counter:
     """Where this Airflow shows a question and a plan, and whether a release run still waits; in a task only."""
     from airflow.sdk.configuration import conf
 
+    from include.groupsync.model.run_path import dag_run
     from include.groupsync.steps.run import Counter
 
     base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
@@ -179,7 +196,8 @@ def counter_of_airflow() -> Counter:
         return f"{base}/dags/{RELEASE}/runs/{run}/tasks/{APPROVE}/required_actions"
 
     def plan_at(run_id: str) -> str:
-        return f"{base}/groupsync/runs/{SYNC}/{quote(run_id, safe='')}/plan.html"
+        dag_id, own = dag_run(run_id)
+        return f"{base}/groupsync/runs/{dag_id}/{quote(own, safe='')}/plan.html"
 
     return Counter(answer_at, plan_at, _still_waits)
 

@@ -61,6 +61,40 @@ def run_arming(name: str) -> None:
         raise AirflowFailException(str(error)) from error
 
 
+def run_restore_step(name: str) -> None:
+    """Run the restore's step of that name, with what the operator typed into the form; inside a task only."""
+    from airflow.sdk import get_current_context
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.groupsync.errors import GroupsyncError
+    from include.groupsync.steps import RESTORE_STEPS, step
+
+    try:
+        step(name, RESTORE_STEPS)(deployment_of_airflow(), restore_of(get_current_context()))
+    except GroupsyncError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def restore_of(context: Any) -> Run:
+    """This DAG run as the restore that its form asks for."""
+    from include.groupsync.model.kind import Kind
+    from include.groupsync.model.run_path import run_name
+    from include.groupsync.steps.restore import FOLDER
+    from include.groupsync.steps.run import Restoring
+
+    dag_run, form = context["dag_run"], context["params"]
+    courses = frozenset(one.strip() for one in (form["courses"] or "").splitlines() if one.strip())
+    return Restoring(
+        run_name(dag_run.dag_id, dag_run.run_id),
+        FOLDER,
+        undoes=form["run"].strip(),
+        courses=courses or None,
+        kinds=frozenset(map(Kind, form["kinds"])),
+        dry_run=form["dry_run"],
+        let_go=form["let_go"],
+    )
+
+
 def environment_names() -> list[str]:
     """What a form may propose: the environments of the settings, or none where they cannot be read."""
     return sorted({*_names("GROUPSYNC_SETTINGS", "groupsync.yaml", "environments"), "sandbox"})

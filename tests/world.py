@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -36,23 +37,26 @@ import requests
 import yaml
 
 from include.groupsync.breaker_settings import TermLimits
-from include.groupsync.errors import GroupsyncError, NotReleased
+from include.groupsync.errors import GroupsyncError, HeldError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.frames import rows
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import run_name
+from include.groupsync.model.run_path import RESTORE_DAG, run_name
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import load_settings
 from include.groupsync.state.database import initialise
-from include.groupsync.steps import RELEASE_STEPS, STEPS, Deployment, Run, arm, step
+from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS, Deployment, Run, arm, step
 from include.groupsync.steps.approve import Request, answered, question
 from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
 from include.groupsync.steps.arm import Arming
-from include.groupsync.steps.run import Counter
+from include.groupsync.steps.restore import FOLDER as RESTORES
+from include.groupsync.steps.restore import ask
+from include.groupsync.steps.run import Counter, Restoring
 from sandbox import moodle as standin
 from sandbox.moodle.coursework import add_activities, set_sections
 from sandbox.moodle.database import Database, connect
@@ -434,6 +438,43 @@ class World:
         """The steps of the release run after its answer."""
         return self._run(self._release_of(run), RELEASE_STEPS, before or {})
 
+    def restore(
+        self,
+        undoes: str,
+        *,
+        courses: Sequence[str] = (),
+        kinds: Sequence[Kind] = tuple(Kind),
+        dry_run: bool = False,
+        let_go: bool = False,
+        run_id: str | None = None,
+        answer: str | None = APPROVE_ALL,
+        given: Mapping[str, Any] = MappingProxyType({}),
+        before: Mapping[str, Callable[[], Any]] | None = None,
+    ) -> Outcome:
+        """One restore, as its DAG runs it; what it asks is answered with ``answer`` and what is ``given``, and with
+        None not at all."""
+        self._runs += run_id is None
+        run = Restoring(
+            run_id or run_name(RESTORE_DAG, f"run-{self._runs}"),
+            RESTORES,
+            undoes=undoes,
+            courses=frozenset(courses) or None,
+            kinds=frozenset(kinds),
+            dry_run=dry_run,
+            let_go=let_go,
+        )
+
+        def approve() -> None:
+            deployment = self.deployment()
+            asked = ask(deployment, run)
+            if asked is not None and answer is not None:
+                said = {"digest": asked.digest, "reason": "seen and agreed", **given}
+                answered(deployment, run, Answer(answer, said, "dana", deployment.now()))
+            elif asked is not None:
+                raise HeldError("nobody has answered")
+
+        return self._run(run, list(RESTORE_STEPS), before or {}, RESTORE_STEPS, {"apply": approve})
+
     def approvals(self) -> list[dict[str, Any]]:
         """Every request there was, in order."""
         return self._state("SELECT * FROM approval ORDER BY approval")
@@ -448,7 +489,15 @@ class World:
         kept = {name: run.request[name] for name in ("reclaim", "reason")}
         return Run(run_id, run.request["term"], release_run_id, **kept)
 
-    def _run(self, run: Run, wanted: Sequence[str], before: Mapping[str, Callable[[], Any]]) -> Outcome:
+    def _run(
+        self,
+        run: Run,
+        wanted: Sequence[str],
+        before: Mapping[str, Callable[[], Any]],
+        steps: Mapping[str, str] = STEPS,
+        asking: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+    ) -> Outcome:
+        """``asking`` are tasks of their own before a step, which may fail as one."""
         errors: dict[str, Exception] = {}
         seen = len(self._log.calls)
         for name in wanted:
@@ -457,7 +506,9 @@ class World:
             if name in before:
                 before[name]()
             try:
-                step(name)(self.deployment(), run)
+                if name in asking:
+                    asking[name]()
+                step(name, steps)(self.deployment(), run)
             except GroupsyncError as error:
                 errors[name] = error
         return Outcome(

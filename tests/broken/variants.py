@@ -20,7 +20,7 @@ class Variant:
 
 
 # How many rules each section has; tests/broken/test_broken.py checks that none is forgotten.
-SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6, "I": 3}
+SECTIONS = {"K": 7, "G": 8, "P": 11, "L": 2, "M": 6, "O": 4, "C": 6, "I": 3, "J": 5}
 BREAKER = ("B1", "B2", "B3", "B5")
 RULES = (*(f"{section}{at}" for section, count in SECTIONS.items() for at in range(1, count + 1)), *BREAKER)
 
@@ -178,7 +178,7 @@ VARIANTS = (
     Variant(
         "P7",
         "diff/memberships.py",
-        '        & (ours["fate"] == "stays")\n',
+        ' & (ours["fate"] == "stays")',
         "",
         "The members of a group that goes are removed by calls of their own.",
     ),
@@ -400,5 +400,40 @@ VARIANTS = (
         "        require_identity(deployment, client)\n",
         "",
         "Nobody asks again who the others are before the first write.",
+    ),
+    Variant(
+        "J1",
+        "apply/look_again.py",
+        '"groupings": sight.links.get(intent.group_id, []), "used_by": used}',
+        '"groupings": sight.links.get(intent.group_id, []), "used_by": []}',
+        "A deleted group's before-image does not say what used it.",
+    ),
+    Variant(
+        "J2",
+        "steps/act.py",
+        "        found += differs\n",
+        "",
+        "What Moodle has otherwise than it was written is not told.",
+    ),
+    Variant(
+        "J3",
+        "restore/plan.py",
+        "                _inside(pairs, entry, kind, moodle_id)\n",
+        "                pass\n",
+        "A group comes back without its members and links.",
+    ),
+    Variant(
+        "J4",
+        "restore/plan.py",
+        "        if (now in self.now.pairs) == net.was:\n            return\n",
+        "",
+        "Links and members that are back are made once more.",
+    ),
+    Variant(
+        "J5",
+        "model/ledger.py",
+        "    return _RESTORED + term.removeprefix(_RESTORED)",
+        "    return term.removeprefix(_RESTORED)",
+        "The next run deletes what a restore brought back.",
     ),
 )

@@ -28,6 +28,7 @@ from tests.world import NO_BREAKER, TERM1, Outcome, World
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("chromium")]
 
 SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
+RESTORE = "moodle_group_restore"
 SECONDS = 900  # on a busy machine; an idle one takes a tenth
 COURSES, GROUPS = 12, 6
 # Where the pictures are kept; CI may keep them.
@@ -75,14 +76,14 @@ class Site:
         self.waits(release_run_id)
         return held, release_run_id
 
-    def waits(self, release_run_id: str) -> None:
-        until(lambda: self.states(RELEASE, release_run_id).get("approve") == "awaiting_input")
+    def waits(self, run_id: str, dag_id: str = RELEASE) -> None:
+        until(lambda: self.states(dag_id, run_id).get("approve") == "awaiting_input")
         # Answered in the very moment of its parking, the scheduler of Airflow 3.3 takes it for failed.
         time.sleep(10)
 
-    def answer(self, release_run_id: str, option: str, **given: Any) -> None:
+    def answer(self, run_id: str, option: str, dag_id: str = RELEASE, **given: Any) -> None:
         """As a script answers: by the REST API."""
-        path = f"/api/v2/dags/{RELEASE}/dagRuns/{release_run_id}/taskInstances/approve/-1/hitlDetails"
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
         self.client._call("PATCH", path, {"chosen_options": [option], "params_input": given})
 
 
@@ -132,7 +133,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.callback(background.stop)
         server.bring_up(background, environment, ROOT, ROOT / "airflow_settings.yaml")
         client = AirflowClient(environment["AIRFLOW__API__BASE_URL"], "user", "user")
-        for dag_id in (SYNC, RELEASE, ARM):
+        for dag_id in (SYNC, RELEASE, ARM, RESTORE):
             wait_for_dag(client, dag_id)
         client.unpause(SYNC)
         yield Site(world, environment["AIRFLOW__API__BASE_URL"], client)
@@ -317,6 +318,49 @@ def test_b4_a_superseded_request_ends_by_itself(site: Site) -> None:
     states = site.end(RELEASE, release_run_id)
     assert (states["approve"], states["apply"]) == ("failed", "upstream_failed")
     assert "SUPERSEDED: this request is superseded" in site.log(RELEASE, release_run_id, "approve")
+
+
+def test_j3_what_was_deleted_is_brought_back_by_the_form(site: Site, tab: Browser) -> None:
+    """A dry run first, as the form proposes; then in earnest, and the page of what came back."""
+    gone = {at: set(site.world.moodle.groups(course(at))) for at in range(COURSES)}
+    open_form(tab, site, RESTORE)
+    tab.wait_for_text("The id of the run that is to be taken back")
+    assert tab.value("document.querySelector('[data-testid=trigger-dag-submit]').disabled"), "it can be sent empty"
+    tab.type("#element_run", site.world.approvals()[0]["release_run_id"])
+    assert tab.value("document.querySelector('[name=element_dry_run]').checked")
+    tab.picture(PICTURES / "restore-form.png")
+    writes = site.world.site.writing_calls()
+    tab.click("[data-testid=trigger-dag-submit]")
+    until(lambda: len(site.runs(RESTORE)) == 1)
+    [dry] = site.runs(RESTORE)
+    states = site.end(RESTORE, dry["dag_run_id"])
+    assert set(states.values()) == {"success"}, site.log(RESTORE, dry["dag_run_id"], "outcome")
+    assert site.world.site.writing_calls() == writes
+    run_id = site.run(RESTORE, {**dry["conf"], "dry_run": False})
+    assert set(site.states(RESTORE, run_id).values()) == {"success"}, site.log(RESTORE, run_id, "outcome")
+    for at in range(COURSES):
+        groups = site.world.moodle.groups(course(at))
+        assert set(groups) - gone[at] == {f"COMP{at:04}-TUT{group}" for group in range(1, GROUPS)}
+        assert all(len(groups[f"COMP{at:04}-TUT{group}"].members) == 2 for group in range(1, GROUPS))
+    for size, name in ((DESKTOP, "restored.png"), (PHONE, "restored-phone.png")):
+        tab.resize(size)
+        tab.open(f"{site.url}/groupsync/runs/{RESTORE}/{run_id}/restored.html")
+        tab.wait_for_text("60 of 60 deleted groupings and groups are there")
+        tab.picture(PICTURES / name)
+
+
+def test_b4_a_restore_that_deletes_asks_in_its_own_run(site: Site) -> None:
+    """To take the restore back is to delete the sixty groups again."""
+    restoring = next(run for run in site.runs(RESTORE) if run["conf"]["dry_run"] is False)
+    run_id = site.client.trigger(RESTORE, {"run": restoring["dag_run_id"], "dry_run": False})
+    site.waits(run_id, RESTORE)
+    asked = site.world.approvals()[-1]
+    assert (asked["state"], asked["term"]) == ("open", "restores")
+    site.answer(run_id, APPROVE_ALL, RESTORE, reason="it was right after all", digest=asked["digest"], courses=None)
+    states = site.end(RESTORE, run_id)
+    assert set(states.values()) == {"success"}, site.log(RESTORE, run_id, "outcome")
+    assert all(f"COMP{at:04}-TUT5" not in site.world.moodle.groups(course(at)) for at in range(COURSES))
+    assert site.world.approvals()[-1]["state"] == "applied"
 
 
 def course(at: int) -> str:

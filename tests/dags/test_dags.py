@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from include.groupsync.steps import RELEASE_STEPS, STEPS
+from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
 from sandbox.airflow.environment import airflow_environment
 from sandbox.airflow.server import free_port
 from tests.conftest import ROOT
@@ -20,6 +20,7 @@ from tests.world import MOODLE, SOURCE, STATE, TERM1, World
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
+RESTORE = "moodle_group_restore"
 
 
 @dataclass
@@ -122,7 +123,7 @@ def test_every_dag_survives_being_stored(seen: dict[str, Any]) -> None:
 def test_a5_only_a_killed_apply_is_repeated_by_itself(seen: dict[str, Any]) -> None:
     # What the engine raises on purpose is never repeated: sync_steps.run_step.
     retried = {(name, task) for name, dag in seen["dags"].items() for task, a in dag["tasks"].items() if a["retries"]}
-    assert retried == {(SYNC, "apply")}
+    assert retried == {(SYNC, "apply"), (RESTORE, "apply")}
 
 
 def test_no_task_may_run_for_ever(seen: dict[str, Any]) -> None:
@@ -147,7 +148,12 @@ def test_the_release_asks_first_and_then_has_the_same_steps(seen: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("dag", "last"), [(SYNC, {"report", "request_release", "outcome"}), (RELEASE, {"report", "outcome"})]
+    ("dag", "last"),
+    [
+        (SYNC, {"report", "request_release", "outcome"}),
+        (RELEASE, {"report", "outcome"}),
+        (RESTORE, {"report", "outcome"}),
+    ],
 )
 def test_only_the_last_tasks_run_whatever_happened(seen: dict[str, Any], dag: str, last: set[str]) -> None:
     tasks = seen["dags"][dag]["tasks"]
@@ -243,6 +249,33 @@ def test_o2_reclaim_needs_a_reason(probe: Probe, world: World) -> None:
     [report] = (world.folder / "runs").glob("*/*/report.json")
     document = json.loads(report.read_text(encoding="utf-8"))
     assert (document["reclaim"], document["plan"]["held"]["changes"]) == ("the ledger was lost", 1)
+
+
+def test_b4_the_restore_asks_before_it_writes(seen: dict[str, Any]) -> None:
+    dag = seen["dags"][RESTORE]
+    names = list(RESTORE_STEPS)
+    names.insert(names.index("apply"), "approve")
+    assert {name: task["upstream"] for name, task in dag["tasks"].items()} == {
+        name: [before] if before else [] for name, before in zip(names, [None, *names], strict=False)
+    }
+    assert dag["params"] == ["courses", "dry_run", "kinds", "let_go", "run"]
+    assert (dag["max_active_runs"], dag["tasks"]["apply"]["pool"]) == (1, "moodle_writes")
+
+
+def test_j3_a_run_is_taken_back_by_airflows_own_id_of_it(probe: Probe, world: World) -> None:
+    """First as a dry run, as the form has it; the courses and kinds are those of the form."""
+    run = probe.run(world)
+    environment = connections(world)
+    dry = probe.ask(dag=RESTORE, conf={"run": run["run_id"]}, environment=environment)
+    assert set(dry["tasks"].values()) == {"success"}, probe.last_words
+    assert world.moodle.members("C1") == {"G1": {"ann"}}
+    wrong = probe.ask(dag=RESTORE, conf={"run": run["run_id"], "courses": "C9"}, environment=environment)
+    assert (wrong["state"], wrong["tasks"]["read_moodle"]) == ("failed", "failed")
+    assert "has written nothing in: C9" in probe.words
+    conf = {"run": run["run_id"], "dry_run": False, "courses": " C1 \n", "kinds": ["membership"]}
+    done = probe.ask(dag=RESTORE, conf=conf, environment=environment)
+    assert set(done["tasks"].values()) == {"success"}, probe.last_words
+    assert world.moodle.members("C1") == {"G1": set()}
 
 
 def test_i2_the_arming_asks_for_address_environment_and_the_old_deployment(seen: dict[str, Any]) -> None:

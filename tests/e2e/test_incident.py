@@ -3,6 +3,7 @@
 ``make incident`` tells the whole of it; the acts are those of ``tests/incident/story.py``.
 """
 
+import csv
 from collections.abc import Iterator
 
 import pytest
@@ -130,6 +131,28 @@ def test_b4_what_a_person_approves_goes_with_a_canary_first(acts: dict[str, Act]
     entries = [entry for entry in incident.world.journal if entry["run_id"] == act.run.run_id]
     assert {(entry["course"], entry["action"]) for entry in entries[:10]} == {(canary["course"], "delete")}
     assert len(entries) == TENTH.objects
+
+
+def test_j3_all_that_was_deleted_is_taken_back_and_its_uses_are_named(acts: dict[str, Act], incident: Incident) -> None:
+    """Compared object by object, without ids: idnumbers, names, descriptions, links and members."""
+    act = acts["taken-back"]
+    assert act.differs == []
+    assert act.planned("create").items() >= {"grouping": TENTH.groupings, "group": TENTH.groups}.items()
+    assert act.planned("delete") == act.planned("update") == dict.fromkeys(act.planned(), 0)
+    work = list(csv.DictReader((act.run.folder.path / "work.csv").read_text("utf-8").splitlines()))
+    named = {(one["what"], one["activity"]) for one in work if one["activity"]}
+    assert named == {
+        ("restriction", "Reading for one group"), ("restriction", "Test for one set"), ("activity grouping", "Debate"),
+        ("group mode", "Debate"),
+    }  # fmt: skip
+    assert all(one["url"].startswith(incident.world.url) for one in work if one["activity"])
+    assert {one["course"] for one in work if not one["activity"]} == {change[2] for change in act.run.changes}
+
+
+def test_j5_the_night_after_writes_nothing_although_the_source_is_the_same(acts: dict[str, Act]) -> None:
+    act = acts["the-night-after"]
+    assert act.differs == []
+    assert (act.run.changes, act.writing_calls) == ([], 0)
 
 
 def test_j1_what_gets_through_with_the_breaker_off_is_in_the_journal_whole(

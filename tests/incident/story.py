@@ -37,6 +37,16 @@ from tests.incident.scene import (
 from tests.world import NO_BREAKER, SOURCE, STATE, WITH_MODULES, Outcome, World
 
 LEDGER_TABLES = ("ledger_object", "ledger_link", "ledger_membership")
+_IN_COURSE = "FROM mdl_{kind}s g JOIN mdl_course c ON c.id = g.courseid WHERE g.idnumber != 'groupsync-marker'"
+PORTRAIT = (
+    *(
+        f"SELECT c.idnumber AS course, g.idnumber, g.name, g.description {_IN_COURSE.format(kind=kind)}"
+        for kind in ("grouping", "group")
+    ),
+    "SELECT g.courseid, s.idnumber AS grouping, g.idnumber FROM mdl_groupings_groups l"
+    " JOIN mdl_groupings s ON s.id = l.groupingid JOIN mdl_groups g ON g.id = l.groupid",
+    "SELECT g.courseid, g.idnumber, m.userid FROM mdl_groups_members m JOIN mdl_groups g ON g.id = m.groupid",
+)
 CONTENT = ("mdl_groupings", "mdl_groups", "mdl_groupings_groups", "mdl_groups_members")
 
 
@@ -46,7 +56,8 @@ class Act:
 
     ``calls`` are the site's own counts by function; ``untouched`` says whether its group tables are, byte for
     byte, what they were when the scene was made.  ``state`` and ``deletes`` (groupings and groups in the plan)
-    are what is expected of the run, ``through`` how many of those are expected to go.
+    are what is expected of the run, ``through`` how many of those are expected to go.  After an act that ``restores``
+    the ids are other ones: the tables are compared without them.
     """
 
     name: str
@@ -59,6 +70,7 @@ class Act:
     calls: Mapping[str, Mapping[str, Any]]
     untouched: bool
     seconds: float
+    restores: bool = False
 
     @property
     def writing_calls(self) -> int:
@@ -107,7 +119,9 @@ class Act:
             wrong.append(f"the plan deletes {self.objects_to_delete}, expected {self.deletes}")
         if self.deleted != self.through:
             wrong.append(f"{self.deleted} groupings and groups were deleted, expected {self.through}")
-        if not self.through and (self.writing_calls or not self.untouched):
+        if not self.untouched and not self.through:
+            wrong.append("the site is not what it was before")
+        if self.writing_calls and not self.through and not self.restores:
             wrong.append(f"{self.writing_calls} calls that write reached the site")
         return wrong
 
@@ -136,7 +150,7 @@ class Incident:
                 STAGING: {"moodle": STAGING_ADDRESS, "databases": {SOURCE: f"sqlite {STAGING}"}},
             }
         )
-        self._as_made = self.content()
+        self._as_made, self._portrait = self.content(), self.portrait()
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -149,6 +163,14 @@ class Incident:
             where = "WHERE idnumber != 'groupsync-marker'" if table == "mdl_groupings" else ""
             for row in self.world.moodle.query(f"SELECT * FROM {table} {where} ORDER BY id"):  # noqa: S608
                 digest.update(repr(tuple(row.values())).encode())
+        return digest.hexdigest()
+
+    def portrait(self) -> str:
+        """The same without ids and times, each thing by its course and idnumber: what a restore can bring back."""
+        digest = hashlib.sha256()
+        for statement in PORTRAIT:
+            for row in sorted(tuple(row.values()) for row in self.world.moodle.query(statement)):
+                digest.update(repr(row).encode())
         return digest.hexdigest()
 
     def deploy(self, environment: str, at: datetime) -> None:
@@ -169,16 +191,36 @@ class Incident:
         through: int = 0,
         term: str = TERM1,
         of: Act | None = None,
+        undoes: Act | None = None,
+        again: bool = False,
     ) -> Act:
         """One run of the deployment as it is, and what the site says of it; ``of`` an act whose plan was held: the
-        run that a person's approval lets go."""
+        run that a person's approval lets go; ``undoes`` an act whose run is taken back.  ``again``: after that."""
         site, began = self.world.site, perf_counter()
         site.reset_calls()
-        run = self.world.sync(term, run_id=name) if of is None else self._release(of)
+        if undoes is not None:
+            run = self.world.restore(undoes.run.run_id)
+        else:
+            run = self.world.sync(term, run_id=name) if of is None else self._release(of)
         seconds = perf_counter() - began
         calls = deepcopy(site.calls())
-        untouched = self.content() == self._as_made
-        return Act(name, taken_away, lock, state, deletes, through, run, calls, untouched, seconds)
+        if undoes is not None or again:
+            untouched = self.portrait() == self._portrait
+        else:
+            untouched = self.content() == self._as_made
+        restores = undoes is not None
+        return Act(name, taken_away, lock, state, deletes, through, run, calls, untouched, seconds, restores)
+
+    def use(self) -> None:
+        """Teachers have put some of it to use: a page for one group alone, a forum and a quiz with a grouping."""
+        world, course = self.world, deliveries(self.size)[0].course
+        groups, groupings = world.moodle.groups(course), world.moodle.groupings(course)
+        group, grouping = groups[min(groups)], groupings[min(groupings)]
+        only = {"op": "&", "c": [{"type": "group", "id": group.id}], "showc": [True]}
+        world.activity(course, "page", "Reading for one group", availability=only)
+        world.activity(course, "forum", "Debate", groupmode=1, groupingid=grouping.id)
+        only = {"op": "&", "c": [{"type": "grouping", "id": grouping.id}], "showc": [True]}
+        world.activity(course, "quiz", "Test for one set", availability=only)
 
     def _release(self, of: Act) -> Outcome:
         self.world.answer(of.run, reason="it looked right to me")
@@ -322,6 +364,7 @@ def tell(incident: Incident) -> Iterator[Act]:
         term=TERM2,
     )
 
+    incident.use()
     held = incident.act(
         "all",
         "identity, ledger and mappings",
@@ -333,7 +376,7 @@ def tell(incident: Incident) -> Iterator[Act]:
     yield held
 
     # From here on the site loses something: what is left of the locks is what a person takes away.
-    yield incident.act(
+    approved = incident.act(
         "approved",
         "the circuit breaker, by a person who approves all of it",
         "nothing: ten deletes in one course go first and are read back, then the rest goes",
@@ -341,6 +384,22 @@ def tell(incident: Incident) -> Iterator[Act]:
         deletes=size.objects,
         through=size.objects,
         of=held,
+    )
+    yield approved
+
+    yield incident.act(
+        "taken-back",
+        "nothing more: somebody sees it, and runs moodle_group_restore",
+        "the journal: all of it is made again, with links and members, by the same breaker and apply",
+        state="applied",
+        undoes=approved,
+    )
+    yield incident.act(
+        "the-night-after",
+        "nothing more: the same run once more, with the source and the mappings that caused it",
+        "restore: what it brought back is kept until a source lists it again",
+        state="applied",
+        again=True,
     )
     incident.put_back()
 

@@ -60,6 +60,10 @@ def _ended(one: Act) -> str:
     word = {"applied": "ended, with nothing to do", "blocked": "blocked", "held": "held", "failed": "failed"}
     if one.run.plan is None:
         return f"{word[one.run.state]} at {one.run.failed_step}, before any group was read"
+    if one.restores:
+        made = ", ".join(f"{count:,} {_PLURAL[kind]}" for kind, count in one.planned("create").items() if count)
+        work = one.run.folder.json("steps/list_work")["work"]
+        return f"made {made} again, in {one.seconds:.0f} s; the work list for people has {work:,} lines"
     deletes = ", ".join(f"{count:,} {_PLURAL[kind]}" for kind, count in one.planned().items() if count)
     if not len(one.run.plan):
         return word[one.run.state]

@@ -133,11 +133,23 @@ def loosely_equal(one: Row, other: Row) -> bool:
     return bool(a and b and a != b and "0" not in (a, b) and keys.loose(a) == keys.loose(b))
 
 
+def spoken_of(every: list[Row], delivery: tuple[str, ...]) -> set[str]:
+    """The courses of which a mapping of the term speaks before any is set aside: those are read."""
+    standings: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for row in every:
+        if row["course"] and row["status"]:
+            active = (row["status"], row["import_groups"]) == ("active", "yes")
+            how = "withdrawn" if row["status"] == "withdrawn" else "active" if active else "frozen"
+            standings[row["course"], label(row, delivery)].add(how)
+    return {course for (course, _), hows in standings.items() if "active" in hows or hows == {"withdrawn"}}
+
+
 class Scope:
     """Rules C1 to C6 for one table: how a course's delivery stands."""
 
-    def __init__(self, options: Options, mappings: Table | None, named: set[str]):
-        self.options, self.mappings, self.named = options, mappings, named
+    def __init__(self, options: Options, mappings: Table | None, named: set[str], spoken_of: set[str]):
+        """``spoken_of``: the courses that are read, as some mapping, be it a bad one, may change something there."""
+        self.options, self.mappings, self.named, self.spoken_of = options, mappings, named, spoken_of
 
     def standing(self, course: str, own: str | None) -> str:
         if self.mappings is None:

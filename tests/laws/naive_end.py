@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from include.groupsync.model import keys
-from tests.laws.naive import Naive, One, Scope, Table, label, may_delete, objects_of_course, read_rows, sift
+from tests.laws.naive import Naive, One, Scope, Table, label, may_delete, objects_of_course, read_rows, sift, spoken_of
 from tests.laws.university import Row, University
 
 TABLES = ("groupings", "groups", "memberships")
@@ -168,7 +168,7 @@ def outcome(university: University) -> Naive:
             row["label"] = label(row, options.delivery)
     read = {name: read_rows(university, name) for name in TABLES if name in options.on}
     named = {row["course"] for some in read.values() for row in some if row["course"]}
-    scope = Scope(options, mappings, named)
+    scope = Scope(options, mappings, named, spoken_of(of_term, options.delivery) if options.mapped else named)
     tables = {name: sift(name, [r for r in some if scope.takes(r)], options, naive) for name, some in read.items()}
     for row in tables["groups"].usable if "groups" in tables else ():
         members = tables["memberships"].usable if "memberships" in tables else []

@@ -105,7 +105,7 @@ def memberships(
     groups = {
         at: one
         for at, one in state.groups.items()
-        if one.course_id in read and one.course_id not in university.unread and scope.any_delivery(read[one.course_id])
+        if one.course_id in read and one.course_id not in university.unread and read[one.course_id] in scope.spoken_of
     }
     for row in table.usable:
         ids = [at for at, course in read.items() if course == row["course"]]
@@ -117,6 +117,10 @@ def memberships(
             at for at, one in groups.items() if at not in gone and matches_row(options.groupfield, at, one, row, read)
         ]
         users = people.get(row["user"], [])
+        if options.groupfield == "id" and len(matches) == 1:
+            group = groups[matches[0]]  # an id says nothing of the course: the group's own has to take groups
+            if scope.standing(read[group.course_id], row["label"]) != "active":
+                continue
         if not matches and len(users) == 1 and names_what_waits(options.groupfield, row, ids, naive):
             continue  # deferred: its group waits for a re-key to be approved
         if len(matches) != 1 or len(users) != 1:
@@ -124,8 +128,6 @@ def memberships(
             spoilt.add((row["course"], row["group"], row["user"]))
             continue
         group_id, user_id = matches[0], users[0]
-        if options.groupfield == "id" and scope.standing(read[groups[group_id].course_id], row["label"]) != "active":
-            continue  # an id says nothing of the course: the group's own has to take groups from the delivery
         listed.add((group_id, user_id))
         if (group_id, user_id) in excluded:
             continue
@@ -155,9 +157,11 @@ def memberships(
         texts = {base["user"], keys.user_key(university.moodle.users[user_id], options.userfield)}
         kept = any(Table([], spoilt).covers(course, names, text) for text in texts)
         half = "groups" in tables and tables["groups"].covers_by_half(course, keys.key(one.idnumber) or "#")
-        kept = kept or taken_over(university, tables, group_id, course)
+        half = half or taken_over(university, tables, group_id, course)
         stands = scope.standing(course, base["module"]) != "frozen"
-        if stands and not kept and not half and may_delete(university, base["terms"]):
+        # An excluded person goes whatever a term or a membership row says (rule M6).
+        dropped = pair in excluded or (not kept and may_delete(university, base["terms"]))
+        if stands and not half and dropped:
             state.members.discard(pair)
 
 

@@ -49,7 +49,7 @@ class Ids:
     def user_id(self, change: Change, group_id: int) -> int | None:
         """The person of a membership; a removal means the person whom we added, whatever the key is now."""
         user: str = change.thing.user  # type: ignore[union-attr]
+        by_id = keys.moodle_id_of(user)  # two accounts have one key, or this one has none
         if change.action is Action.DELETE:
-            # ``#`` and an id: two accounts of ours had one key, and only the id tells them apart.
-            return self.removals.get((group_id, user)) or keys.moodle_id_of(user) or self.users.get(user)
-        return self.users.get(user)
+            return self.removals.get((group_id, user)) or by_id or self.users.get(user)
+        return self.users.get(user) or by_id

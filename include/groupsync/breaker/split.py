@@ -1,6 +1,6 @@
 """A judged plan in two: what goes on at once, and what a trip holds or blocks (rule B2)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,19 @@ def split(plan: Plan, verdict: Verdict) -> Split:
         raise ValueError("this verdict is another plan's")
     held, blocked = _masks(plan.frame, verdict)
     return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
+
+
+def with_approved(plan: Plan, verdict: Verdict, courses: Collection[str] | None) -> Split:
+    """The plan in two, once a person has approved what is held in these courses (None: in all): it goes with the rest.
+
+    What depends on another change does so within its course.
+    """
+    held, blocked = _masks(plan.frame, verdict)
+    approved = held & ~blocked
+    if courses is not None:
+        approved &= plan.frame["course"].isin(list(courses)).astype(bool)
+    left = held & ~approved
+    return Split(released=plan.only(~left), held=plan.only(left), releasable=plan.only(left & ~blocked))
 
 
 def holding(plan: Plan, verdict: Verdict, courses: frozenset[str] | None = None) -> tuple[Observation, ...]:

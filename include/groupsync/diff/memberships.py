@@ -186,17 +186,13 @@ def _removals(
     An excluded person goes whatever any term or row says: the data team has said so (rule M6).
     """
     candidates = ours[
-        ours["there"]
-        & ~ours["listed"]
-        & ~ours["frozen"]
-        & (ours["fate"] == "stays")
-        & ~ours["keeps_members"]
-        & ~ours["packed"].isin(protected)
+        ours["there"] & ~ours["listed"] & ~ours["frozen"] & (ours["fate"] == "stays") & ~ours["keeps_members"]
     ]
     keep = [
         packed in excluded
         or (
-            may_delete(row["terms"], term, open_terms)
+            packed not in protected
+            and may_delete(row["terms"], term, open_terms)
             and not protection.covers(row["course"], {row["match"] or row["group"], row["group"]}, row["user"])
         )
         for packed, row in zip(

@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     NOT_TRIED = "not tried"
 
 
+# The rule of a link or membership that a hand had made and a deleted object took with it: brought back, it is still not
+# ours, and nothing of it enters the ledger (rules J3, O1).
+BY_HAND = "J3/O1"
 # The rule of changes that only make Moodle forget a stale cache: journaled like all, and never managed.
 REFRESH = "A3"
 

@@ -1,6 +1,7 @@
 """What this sync manages and last applied: the ledger's frames, and what a run observes for it.
 
-``terms`` are the terms that list the thing, sorted and parted by blanks (rule C5).  ``name`` and
+``terms`` are the terms that list the thing, sorted and parted by blanks (rule C5); of what a restore brought back,
+and no term has listed since, ``restored:`` and the term that had it (rule J5).  ``name`` and
 ``description`` are what was last applied, null where nothing was.  Memberships and links are found by
 Moodle's ids: an object that was deleted and made again by hand has lost what was ours in it.
 """
@@ -53,9 +54,31 @@ LEDGER: dict[str, Schema] = {
 }
 
 
+# A restore's claim.  It is no term's own, so no run may delete what has it alone; the first run that lists the thing
+# puts its own claim in the place of this one, and somebody who releases it the term that it came from.
+_RESTORED = "restored:"
+
+
+def restored(term: str) -> str:
+    """The claim of a restore on what a run of that term had deleted (rule J5)."""
+    return _RESTORED + term.removeprefix(_RESTORED)
+
+
+def is_restored(terms: str | None) -> bool:
+    """Whether a restore brought it back, and no term has listed it since."""
+    return bool(terms) and str(terms).startswith(_RESTORED)
+
+
+def released(terms: str) -> str:
+    """The claim of the term that a restored thing came from: its next run may delete it again."""
+    return terms.removeprefix(_RESTORED)
+
+
 def with_term(terms: str | None, term: str) -> str:
-    """The claims with the term among them."""
-    return " ".join(sorted({*(terms or "").split(), term}))
+    """The claims with the term among them, in the place of a restore's; a restore claims only what nobody claims."""
+    if is_restored(term):
+        return terms or term
+    return " ".join(sorted({*(one for one in (terms or "").split() if not is_restored(one)), term}))
 
 
 def without_term(terms: str | None, term: str) -> str:

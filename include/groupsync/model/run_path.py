@@ -4,13 +4,21 @@ import hashlib
 import re
 from pathlib import Path
 
-SYNC_DAG, RELEASE_DAG = "moodle_group_sync", "moodle_group_release"
+SYNC_DAG, RELEASE_DAG, RESTORE_DAG = "moodle_group_sync", "moodle_group_release", "moodle_group_restore"
 
 
 def run_name(dag_id: str, run_id: str) -> str:
     """What folder, journal and state call a run: a sync's own id; two DAGs may have runs of one id, so another
     DAG's has its name in front, such as ``moodle_group_release.manual__2026-10-01``."""
     return run_id if dag_id == SYNC_DAG else f"{dag_id}.{run_id}"
+
+
+def dag_run(name: str) -> tuple[str, str]:
+    """The DAG and its run's own id, of what ``run_name`` calls it."""
+    for dag_id in (RELEASE_DAG, RESTORE_DAG):
+        if name.startswith(f"{dag_id}."):
+            return dag_id, name.removeprefix(f"{dag_id}.")
+    return SYNC_DAG, name
 
 
 def safe_run_id(run_id: str) -> str:

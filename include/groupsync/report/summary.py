@@ -13,7 +13,19 @@ from include.groupsync.model.journal import OUTCOME
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 
-_PARTS = ("source", "moodle", "groupings", "groups", "links", "memberships", "vanishing", "use", "verify")
+_PARTS = (
+    "source",
+    "moodle",
+    "groupings",
+    "groups",
+    "links",
+    "memberships",
+    "vanishing",
+    "kept",
+    "restore",
+    "use",
+    "verify",
+)
 _SHOWN = 200
 
 

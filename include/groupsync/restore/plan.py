@@ -1,29 +1,24 @@
 """The plan that takes a run back, out of its journal and what Moodle has now (rules J3 and J4).
 
 Only what the run did counts, and of several changes to one thing the first before and the last after.  What
-somebody has changed since is left, with a finding.  A description's format is not in a plan, and is not restored.
-The core of the restore alone: no step runs it yet.
+somebody has changed since is left, with a finding; what a hand had made and a deleted object took with it comes back
+and is not ours (``BY_HAND``).  A description's format is not in a plan, and is not restored.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pandas as pd
-
 from include.groupsync.diff.renames import Claim, Holder, by_name, rule_on
 from include.groupsync.model import keys
 from include.groupsync.model.change import Change
 from include.groupsync.model.finding import Finding, Severity
-from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of, rows
-from include.groupsync.model.journal import REFRESH, Outcome
+from include.groupsync.model.frames import rows
+from include.groupsync.model.journal import BY_HAND, REFRESH, Outcome
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import USE, Snapshot
+from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.model.things import Group, Grouping, Link, Membership
-
-# Where what a run deleted is now; ``new_id`` null where it is not there.
-ID_MAP: Schema = {"kind": TEXT, "course": TEXT, "key": TEXT, "old_id": WHOLE, "new_id": WHOLE}
 
 Entry = Mapping[str, Any]
 Pair = tuple[Kind, int, int]  # grouping and group, or group and user
@@ -39,7 +34,7 @@ class Restoration:
 
 
 @dataclass
-class _Net:
+class Net:
     """What a run did to one object in all."""
 
     kind: Kind
@@ -52,7 +47,7 @@ class _Net:
 
 
 @dataclass
-class _PairNet:
+class PairNet:
     """What a run did to one link or membership: whether it was there before, and is after."""
 
     course_id: int
@@ -61,6 +56,7 @@ class _PairNet:
     was: bool
     is_now: bool
     user: str | None = None
+    ours: bool = True  # False: a hand had made it, and the object that was deleted took it with it
 
 
 def restore(
@@ -71,7 +67,7 @@ def restore(
     kinds: Collection[Kind] = tuple(Kind),
 ) -> Restoration:
     """``entries``: a run's journal in order, with nothing left open; ``courses`` None: all."""
-    objects, pairs = _net(entries)
+    objects, pairs = net_of(entries)
     made = {pair for pair, net in pairs.items() if net.is_now}
     work = _Restore(snapshot, objects, made, kinds)
     work.prepare([net for net in objects.values() if courses is None or net.course in courses])
@@ -79,33 +75,10 @@ def restore(
     return Restoration(Plan.of_changes(work.changes), work.findings)
 
 
-def id_map(entries: Iterable[Entry], snapshot: Snapshot) -> pd.DataFrame:
-    """Old to new id of each grouping and group that the run deleted (columns ID_MAP)."""
-    now = _Now.of(snapshot)
-    found = [
-        {
-            "kind": str(net.kind),
-            "course": net.course,
-            "key": net.before.key,
-            "old_id": net.moodle_id,
-            "new_id": now.by_key.get((net.kind, net.course_id, net.before.key)),
-        }
-        for net in _net(entries)[0].values()
-        if net.before is not None and net.after is None
-    ]
-    return frame_of(found, ID_MAP)
-
-
-def work_list(entries: Iterable[Entry], uses: pd.DataFrame) -> pd.DataFrame:
-    """The uses (USE, as the deleting run read them) of what it deleted, by course: no web service mends them."""
-    gone = {(str(net.kind), net.moodle_id) for net in _net(entries)[0].values() if net.before and net.after is None}
-    left = [row for row in rows(uses) if (row["kind"], row["moodle_id"]) in gone]
-    return frame_of(sorted(left, key=lambda row: (row["course"] or "", row["activity"] or "", row["key"] or "")), USE)
-
-
-def _net(entries: Iterable[Entry]) -> tuple[dict[tuple[Kind, int], _Net], dict[Pair, _PairNet]]:
-    objects: dict[tuple[Kind, int], _Net] = {}
-    pairs: dict[Pair, _PairNet] = {}
+def net_of(entries: Iterable[Entry]) -> tuple[dict[tuple[Kind, int], Net], dict[Pair, PairNet]]:
+    """What a run did in all: to objects by kind and id, and to pairs of objects, or of group and person, by ids."""
+    objects: dict[tuple[Kind, int], Net] = {}
+    pairs: dict[Pair, PairNet] = {}
     for entry in entries:
         if entry["outcome"] != Outcome.DONE or entry["rule"] == REFRESH:
             continue
@@ -114,7 +87,7 @@ def _net(entries: Iterable[Entry]) -> tuple[dict[tuple[Kind, int], _Net], dict[P
             moodle_id = entry[f"{kind}_id"]
             before, after = _object(kind, entry["before"]), _object(kind, entry["after"])
             where = entry["course_id"], entry["course"], entry["module"]
-            known = objects.setdefault((kind, moodle_id), _Net(kind, moodle_id, *where, before, after))
+            known = objects.setdefault((kind, moodle_id), Net(kind, moodle_id, *where, before, after))
             known.after = after
             if action is Action.DELETE:
                 _inside(pairs, entry, kind, moodle_id)
@@ -124,21 +97,29 @@ def _net(entries: Iterable[Entry]) -> tuple[dict[tuple[Kind, int], _Net], dict[P
     return objects, pairs
 
 
-def _inside(pairs: dict[Pair, _PairNet], entry: Entry, kind: Kind, moodle_id: int) -> None:
-    """What went with a deleted object: its before-image has it (rule J1)."""
+def _inside(pairs: dict[Pair, PairNet], entry: Entry, kind: Kind, moodle_id: int) -> None:
+    """What went with a deleted object: its before-image has it, and what of it was ours (rule J1)."""
     image = entry["before"]
+    ours = image.get("ours") or {}
     for member in image.get("members") or []:
-        _pair(pairs, (Kind.MEMBERSHIP, moodle_id, member["user_id"]), entry, Action.DELETE, member["user"])
+        user_id = member["user_id"]
+        own = user_id in ours.get("members", ())
+        _pair(pairs, (Kind.MEMBERSHIP, moodle_id, user_id), entry, Action.DELETE, member["user"], own)
     for grouping_id in image.get("groupings") or []:
-        _pair(pairs, (Kind.LINK, grouping_id, moodle_id), entry, Action.DELETE, None)
+        own = grouping_id in ours.get("groupings", ())
+        _pair(pairs, (Kind.LINK, grouping_id, moodle_id), entry, Action.DELETE, None, own)
     for group_id in (image.get("groups") or []) if kind is Kind.GROUPING else []:
-        _pair(pairs, (Kind.LINK, moodle_id, group_id), entry, Action.DELETE, None)
+        own = group_id in ours.get("groups", ())
+        _pair(pairs, (Kind.LINK, moodle_id, group_id), entry, Action.DELETE, None, own)
 
 
-def _pair(pairs: dict[Pair, _PairNet], pair: Pair, entry: Entry, action: Action, user: str | None) -> None:
+def _pair(
+    pairs: dict[Pair, PairNet], pair: Pair, entry: Entry, action: Action, user: str | None, ours: bool = True
+) -> None:
     there = action is Action.CREATE
     where = entry["course_id"], entry["course"], entry["module"]
-    pairs.setdefault(pair, _PairNet(*where, was=not there, is_now=there, user=user)).is_now = there
+    known = pairs.setdefault(pair, PairNet(*where, was=not there, is_now=there, user=user, ours=ours))
+    known.is_now = there
 
 
 def _object(kind: Kind, values: Mapping[str, Any] | None) -> Grouping | Group | None:
@@ -149,15 +130,16 @@ def _object(kind: Kind, values: Mapping[str, Any] | None) -> Grouping | Group | 
 
 
 @dataclass
-class _Now:
+class Now:
     """Moodle's objects by id and by course and idnumber, and what is in them."""
 
     objects: dict[tuple[Kind, int], dict[str, Any]] = field(default_factory=dict)
     by_key: dict[tuple[Kind, int, str], int] = field(default_factory=dict)
     pairs: set[Pair] = field(default_factory=set)
+    inside: dict[tuple[Kind, int], set[Pair]] = field(default_factory=dict)  # the pairs by their first end
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "_Now":
+    def of(cls, snapshot: Snapshot) -> "Now":
         now = cls()
         for kind, frame in ((Kind.GROUPING, snapshot.groupings), (Kind.GROUP, snapshot.groups)):
             for row in rows(frame):
@@ -166,6 +148,8 @@ class _Now:
                     now.by_key[kind, row["course_id"], key] = row[f"{kind}_id"]
         now.pairs = {(Kind.LINK, row["grouping_id"], row["group_id"]) for row in rows(snapshot.links)}
         now.pairs |= {(Kind.MEMBERSHIP, row["group_id"], row["user_id"]) for row in rows(snapshot.members)}
+        for pair in now.pairs:
+            now.inside.setdefault(pair[:2], set()).add(pair)
         return now
 
 
@@ -175,12 +159,12 @@ class _Restore:
     def __init__(
         self,
         snapshot: Snapshot,
-        nets: Mapping[tuple[Kind, int], _Net],
+        nets: Mapping[tuple[Kind, int], Net],
         made: Collection[Pair],
         kinds: Collection[Kind],
     ):
         self.made = frozenset(made)
-        self.now, self.nets, self.kinds = _Now.of(snapshot), nets, kinds
+        self.now, self.nets, self.kinds = Now.of(snapshot), nets, kinds
         self.read = {row["course_id"] for row in rows(snapshot.courses)}
         self.read -= {row["course_id"] for row in rows(snapshot.unread)}
         self.enrolled = {(row["course_id"], row["user_id"]) for row in rows(snapshot.participants)}
@@ -189,28 +173,29 @@ class _Restore:
         self.findings: list[Finding] = []
         self.coming: set[tuple[Kind, int]] = set()  # old ids of what is created again
         self.going: set[tuple[Kind, int]] = set()
+        self.in_use: set[tuple[Kind, int]] = set()  # made by the run, and kept with all that is in it
         self.rekeyed: dict[tuple[Kind, int], str] = {}
 
     # --- groupings and groups
 
-    def prepare(self, nets: Sequence[_Net]) -> None:
+    def prepare(self, nets: Sequence[Net]) -> None:
         unread = {net.course_id: net for net in nets if net.course_id not in self.read}
         for net in unread.values():
             self._find(net.course, None, "its course could not be read, and nothing in it is restored")
-        wanted: dict[tuple[Kind, int], list[tuple[_Net, Change]]] = {}
+        wanted: dict[tuple[Kind, int], list[tuple[Net, Change]]] = {}
         for net in nets:
             if net.course_id in self.read and net.kind in self.kinds and (change := self._change(net)):
                 wanted.setdefault((net.kind, net.course_id), []).append((net, change))
         for (kind, course_id), several in wanted.items():
             self._name(kind, course_id, several)
 
-    def _change(self, net: _Net) -> Change | None:
+    def _change(self, net: Net) -> Change | None:
         if net.after is not None:
             held = self.now.objects.get((net.kind, net.moodle_id))
             return self._gone(net) if held is None else self._undo(net, net.after, held)
         return self._again(net, net.before) if net.before is not None else None
 
-    def _again(self, net: _Net, before: Grouping | Group) -> Change | None:
+    def _again(self, net: Net, before: Grouping | Group) -> Change | None:
         """What was deleted is made again, unless its idnumber is there."""
         if there := self.now.by_key.get((net.kind, net.course_id, before.key)):
             held = self.now.objects[net.kind, there]
@@ -222,11 +207,11 @@ class _Restore:
             return self._left(net.course, before.key, "it had no idnumber by which it could be brought back")
         return Change(None, replace(before, description=before.description or ""), "J3", net.module)
 
-    def _gone(self, net: _Net) -> Change | None:
+    def _gone(self, net: Net) -> Change | None:
         """What was made or changed, and is not there: only of the latter something is left to do."""
         return None if net.before is None else self._left(net.course, net.before.key, "it is no longer there")
 
-    def _undo(self, net: _Net, after: Grouping | Group, held: Mapping[str, Any]) -> Change | None:
+    def _undo(self, net: Net, after: Grouping | Group, held: Mapping[str, Any]) -> Change | None:
         """Back to what was before, where Moodle has what the run wrote."""
         key = held["idnumber"] or f"#{net.moodle_id}"
         now = type(after)(net.course, key, held["name"], held["description"] or "")
@@ -235,15 +220,15 @@ class _Restore:
         if _like(after, now) != now:
             return self._left(net.course, after.key, "it was changed in Moodle after the run wrote it")
         if net.before is None and self._holds_more(net):
+            self.in_use.add((net.kind, net.moodle_id))
             return self._left(net.course, after.key, "it holds what the run did not put there")
         return Change(now, _like(net.before, now) if net.before else None, "J3", net.module)
 
-    def _holds_more(self, net: _Net) -> bool:
+    def _holds_more(self, net: Net) -> bool:
         kind = Kind.LINK if net.kind is Kind.GROUPING else Kind.MEMBERSHIP
-        inside = {pair for pair in self.now.pairs if pair[:2] == (kind, net.moodle_id)}
-        return not inside <= self.made
+        return not self.now.inside.get((kind, net.moodle_id), set()) <= self.made
 
-    def _name(self, kind: Kind, course_id: int, several: list[tuple[_Net, Change]]) -> None:
+    def _name(self, kind: Kind, course_id: int, several: list[tuple[Net, Change]]) -> None:
         """Who gets which name: as in any plan, one that is free or becomes so (rule P9)."""
         leaving = {net.moodle_id for net, change in several if change.after is None}
         held = [(i, row) for (k, i), row in self.now.objects.items() if k is kind and row["course_id"] == course_id]
@@ -274,7 +259,7 @@ class _Restore:
             self.changes.append(replace(change, before=before, step=step, waits_for=waits))
             self._note(net, change)
 
-    def _note(self, net: _Net, change: Change) -> None:
+    def _note(self, net: Net, change: Change) -> None:
         at = (net.kind, net.moodle_id)
         if change.action is Action.CREATE:
             self.coming.add(at)
@@ -285,14 +270,16 @@ class _Restore:
 
     # --- links and memberships
 
-    def pairs(self, nets: Mapping[Pair, _PairNet]) -> None:
+    def pairs(self, nets: Mapping[Pair, PairNet]) -> None:
         for pair, net in nets.items():
             if pair[0] in self.kinds and net.course_id in self.read and net.was != net.is_now:
                 self._settle(pair, net)
 
-    def _settle(self, pair: Pair, net: _PairNet) -> None:
+    def _settle(self, pair: Pair, net: PairNet) -> None:
         kind, first, second = pair
         outer = Kind.GROUPING if kind is Kind.LINK else Kind.GROUP
+        if (outer, first) in self.in_use:
+            return
         ends = [self._end(outer, first)] + ([self._end(Kind.GROUP, second)] if kind is Kind.LINK else [])
         if any(end is None for end in ends):
             return
@@ -303,12 +290,13 @@ class _Restore:
         if kind is Kind.LINK:
             thing: Link | Membership = Link(net.course, named[0], named[1])
         else:
-            user = self.users.get(second) or net.user
-            if user is None or (net.was and (net.course_id, second) not in self.enrolled):
-                self._defer(net.course, named[0], user or f"#{second}")
+            user = self.users.get(second) or net.user or keys.without_idnumber(second)
+            if net.was and (net.course_id, second) not in self.enrolled:
+                self._defer(net.course, named[0], user)
                 return
             thing = Membership(net.course, named[0], user)
-        self.changes.append(Change(None if net.was else thing, thing if net.was else None, "J3", net.module))
+        rule = "J3" if net.ours else BY_HAND
+        self.changes.append(Change(None if net.was else thing, thing if net.was else None, rule, net.module))
 
     def _end(self, kind: Kind, old_id: int) -> tuple[str, int | None] | None:
         """The key and the id now of one end; no id: it is made again.  None: there is none, or it goes itself."""

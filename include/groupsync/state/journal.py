@@ -1,6 +1,6 @@
 """The journal, and with it the ledger: an outcome and what it makes managed are one transaction (rule J1)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from include.groupsync.model.change import Change
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
-from include.groupsync.model.journal import REFRESH, Intent, Outcome, Settled
+from include.groupsync.model.journal import BY_HAND, REFRESH, Intent, Outcome, Settled
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import with_term
 from include.groupsync.model.run_path import RELEASE_DAG, run_name
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import ledger
-from include.groupsync.state.tables import APPROVAL, JOURNAL, OBJECT
+from include.groupsync.state.tables import APPROVAL, JOURNAL, LINK, MEMBERSHIP, OBJECT
 
 _UNSETTLED = sa.or_(JOURNAL.c.outcome.is_(None), JOURNAL.c.outcome == str(Outcome.UNKNOWN))
 
@@ -61,6 +61,17 @@ def entries_of(link: sa.Connection, run_id: str) -> Iterator[dict[str, Any]]:
 def forget(link: sa.Connection, before: datetime) -> int:
     """Drop the entries from before a moment, as the retention says; how many.  What is not settled stays."""
     return link.execute(JOURNAL.delete().where(JOURNAL.c.intent_at < before, ~_UNSETTLED)).rowcount
+
+
+def runs_written(link: sa.Connection, names: Collection[str] = ()) -> list[tuple[str, str]]:
+    """The runs that have changed something in Moodle, the newest first, with their terms; of these names, if given."""
+    last = sa.func.max(JOURNAL.c.entry)
+    asked = sa.select(JOURNAL.c.run_id, sa.func.max(JOURNAL.c.term)).where(
+        JOURNAL.c.rule != REFRESH, JOURNAL.c.outcome == str(Outcome.DONE)
+    )
+    if names:
+        asked = asked.where(JOURNAL.c.run_id.in_(list(names)))
+    return [(row[0], row[1] or "") for row in link.execute(asked.group_by(JOURNAL.c.run_id).order_by(last.desc()))]
 
 
 # When each grouping and group was made, and by which run; ``at`` as ISO text.
@@ -150,7 +161,9 @@ class RunJournal:
         common = {"run_id": self._run_id, "term": self._term, "intent_at": self._now()}
         numbered = JOURNAL.insert().returning(JOURNAL.c.entry, sort_by_parameter_order=True)
         with self._engine.begin() as link:
-            made = link.execute(numbered, [_entry(intent) | common for intent in intents]).scalars()
+            ours = _ours_inside(link, intents)
+            entries_of_intents = [_entry(intent, ours) | common for intent in intents]
+            made = link.execute(numbered, entries_of_intents).scalars()
             entries = [int(entry) for entry in made]
         self._open.update(zip(entries, intents, strict=True))
         return entries
@@ -161,7 +174,9 @@ class RunJournal:
         common = {"run_id": self._run_id, "term": self._term, "intent_at": at, "outcome_at": at}
         common["outcome"] = str(Outcome.SKIPPED)
         with self._engine.begin() as link:
-            link.execute(JOURNAL.insert(), [_entry(intent) | common | {"reason": reason} for intent, reason in left])
+            link.execute(
+                JOURNAL.insert(), [_entry(intent, {}) | common | {"reason": reason} for intent, reason in left]
+            )
 
     def settle(self, settled: Sequence[Settled]) -> None:
         """Write down the outcomes, and what they change in the ledger."""
@@ -172,7 +187,7 @@ class RunJournal:
             {"of_entry": s.entry, "to": str(s.outcome), "at": at, "why": s.reason, "made": s.made_id} for s in settled
         ]
         done = [(self._open[s.entry], s.made_id) for s in settled if s.outcome is Outcome.DONE]
-        done = [(intent, made) for intent, made in done if intent.change.rule != REFRESH]
+        done = [(intent, made) for intent, made in done if intent.change.rule not in (REFRESH, BY_HAND)]
         with self._engine.begin() as link:
             link.execute(_SETTLE, outcomes)
             for kind in Kind:
@@ -278,10 +293,37 @@ _SETTLE = (
 )
 
 
-def _entry(intent: Intent) -> dict[str, Any]:
+def _ours_inside(link: sa.Connection, intents: Sequence[Intent]) -> dict[tuple[Kind, int], dict[str, list[int]]]:
+    """What of the inside of the groups and groupings that are to go is managed: a restore makes only that ours again.
+
+    By object: ``members`` of a group by user id, its ``groupings``, and the ``groups`` of a grouping.
+    """
+    gone = [intent for intent in intents if intent.change.after is None]
+    groups = [intent.group_id for intent in gone if intent.change.kind is Kind.GROUP]
+    groupings = [intent.grouping_id for intent in gone if intent.change.kind is Kind.GROUPING]
+    found: dict[tuple[Kind, int], dict[str, list[int]]] = {}
+
+    def ask(table: sa.Table, kind: Kind, own: str, inside: str, ids: Sequence[int | None]) -> None:
+        name = {"user_id": "members", "grouping_id": "groupings", "group_id": "groups"}[inside]
+        wanted = sa.select(table.c[own], table.c[inside]).where(table.c[own].in_(ids))
+        for own_id, other in link.execute(wanted if table is MEMBERSHIP else wanted.where(~table.c.gone)):
+            found.setdefault((kind, own_id), {}).setdefault(name, []).append(other)
+
+    if groups:
+        ask(MEMBERSHIP, Kind.GROUP, "group_id", "user_id", groups)
+        ask(LINK, Kind.GROUP, "group_id", "grouping_id", groups)
+    if groupings:
+        ask(LINK, Kind.GROUPING, "grouping_id", "group_id", groupings)
+    return found
+
+
+def _entry(intent: Intent, ours: Mapping[tuple[Kind, int], Mapping[str, list[int]]]) -> dict[str, Any]:
     """A journal row; a delete's ``before`` is the full image, another's the thing itself."""
     change, row = intent.change, intent.change.row()
     before = asdict(change.before) if change.before else None
+    own_id = intent.grouping_id if change.kind is Kind.GROUPING else intent.group_id
+    inside = ours.get((change.kind, own_id or 0))
+    image = (intent.image or {}) | ({"ours": inside} if inside else {})
     return {
         "batch": intent.batch,
         "kind": str(change.kind),
@@ -295,7 +337,7 @@ def _entry(intent: Intent) -> dict[str, Any]:
         "grouping_id": intent.grouping_id,
         "group_id": intent.group_id,
         "user_id": intent.user_id,
-        "before": before | (intent.image or {}) if before else None,
+        "before": before | image if before else None,
         "after": asdict(change.after) if change.after else None,
         "module": change.module,
     }

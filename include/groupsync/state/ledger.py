@@ -1,6 +1,6 @@
 """The ledger: what this sync manages and last applied (rules O1, O2, C5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from include.groupsync.model.frames import conform, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
+from include.groupsync.model.ledger import EXCEPTIONS, LEDGER, is_restored, released
 from include.groupsync.model.ledger import VANISHING as MISSED
 from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT, VANISHING
 
@@ -79,3 +79,15 @@ def drop_inside(link: sa.Connection, kind: str, moodle_id: int) -> None:
         link.execute(LINK.delete().where(LINK.c.group_id == moodle_id))
     else:
         link.execute(LINK.delete().where(LINK.c.grouping_id == moodle_id))
+
+
+def kept(link: sa.Connection, name: str, ids: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """A table's rows with these ids that only a restore claims (rule J5)."""
+    found = [row for row in rows(load(link, name)) if is_restored(row["terms"])]
+    by_ids = {tuple(row[part] for part in _KEYS[name]): row for row in found}
+    return [by_ids[one] for one in ids if one in by_ids]
+
+
+def let_go(link: sa.Connection, name: str, some: Sequence[Mapping[str, Any]]) -> None:
+    """Give what is ``kept`` to the terms that it came from: their next run may delete it again."""
+    replace(link, name, [{**row, "terms": released(row["terms"])} for row in some], some)

@@ -31,7 +31,7 @@ from include.groupsync.state.journal import RunJournal
 from include.groupsync.steps.decide import load_released, load_split
 from include.groupsync.steps.identify import require_identity
 from include.groupsync.steps.release import require_approved
-from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, load_snapshot, recorded
+from include.groupsync.steps.run import Deployment, Run, claim_of, client_of, load_ledger, load_snapshot, recorded
 from include.groupsync.steps.writing import healing_of, settle_open, sweep, writing
 
 # What may have left something in a course, if only in Moodle's cache.
@@ -65,7 +65,7 @@ def apply_part(
     """
     client = client_of(deployment)
     after = folder.json("plan")["journal_entry"]
-    journal = RunJournal(deployment.state, run.run_id, run.term_key, deployment.now, after)
+    journal = RunJournal(deployment.state, run.run_id, claim_of(run, folder), deployment.now, after)
     counts: Counter[str] = Counter()
     with writing(deployment, run, client) as pace:
         require_identity(deployment, client)

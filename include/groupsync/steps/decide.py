@@ -13,6 +13,7 @@ from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
 from include.groupsync.state.journal import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
+from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.release import approved_split, only_approved
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
@@ -26,13 +27,15 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     """Save plan and verdict; BlockedError where the whole run may not go on."""
     proposed = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
     plan = without_what_stays(deployment, run, folder, proposed)
+    if run.is_sync:
+        report_kept(folder)
     evidence = gather(deployment, run, folder, plan)
     verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
     with deployment.state.begin() as link:
         journal_entry = last_entry(link)
-        if run.release is None:
-            # A release run's plan is what others left of it: nothing to compare a whole one with.
+        if run.is_sync:
+            # A release run's plan is what others left of it, a restore's another run's: nothing to compare with.
             runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     if run.release is not None and not verdict.blocked:
         parts = approved_split(deployment, run, folder, plan, verdict, parts)

@@ -23,7 +23,7 @@ from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs
 from include.groupsync.state.journal import count_gone
-from include.groupsync.steps.run import Deployment, Run, load_ledger, step_records
+from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
 _DATASET = {
     Kind.GROUPING: "groupings",
@@ -37,9 +37,9 @@ _ANY_GROUP = (How.GROUP_MODE,)
 
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
     """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
-    now, term, records = deployment.now(), run.term(deployment), step_records(folder)
+    now, records = deployment.now(), step_records(folder)
     today, read, validated = now.date(), records.get("extract", {}), records.get("validate", {})
-    week = term.week_of(today)
+    week = week_of(deployment, run)
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
@@ -70,6 +70,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         week=week,
         settings_digest=configuration_digest(deployment),
         baselines=baselines,
+        restore=isinstance(run, Restoring),
     )  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def measures_of(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def baselines_of(accepted: list[dict[str, Any]], term: str, week: int) -> Baselines:
+def baselines_of(accepted: list[dict[str, Any]], term: str, week: int | None) -> Baselines:
     """The baselines for a run in that week of that term, from ``runs.accepted``.
 
     A dataset's rows are looked back on as far as to a run whose ``volume`` trip a person approved: it began anew.

@@ -14,7 +14,7 @@ from include.groupsync.moodle.marker import Marker, read_marker, site_url
 from include.groupsync.source.database import SourceDatabase, snapshot
 from include.groupsync.state import runs
 from include.groupsync.state.database import place_of, read_stamp
-from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded
+from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, week_of
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[], T]], T | str]
@@ -64,7 +64,7 @@ def require_identity(deployment: Deployment, client: MoodleClient) -> list[Side]
 @recorded
 def check_identity(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Compare the five names; nothing of a group is read before this."""
-    run.term(deployment)
+    week_of(deployment, run)  # a term that the calendar does not have is told before anything is asked
     client = client_of(deployment)
     sides = require_identity(deployment, client)
     folder.save_json("identity", {"sides": [as_document(side) for side in sides]})

@@ -107,8 +107,8 @@ def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -
 def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """The courses that the mappings speak of, with everything in them, and the ledger as it is now."""
     settings, client = deployment.settings, client_of(deployment)
-    settled = _settle(deployment, run, client)
-    managed = _save_ledger(deployment, folder)
+    settled = settle(deployment, run, client)
+    managed = save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
     scope = scope_of_rows(cleaned, settings, run.term(deployment))
     wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
@@ -120,8 +120,8 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
         courses,
         user_field=settings.localuserfield,
         with_people=Kind.MEMBERSHIP in settings.kinds,
-        known_groups=_ids(known, Kind.GROUP),
-        known_groupings=_ids(known, Kind.GROUPING),
+        known_groups=known_ids(known, Kind.GROUP),
+        known_groupings=known_ids(known, Kind.GROUPING),
     )
     save_snapshot(folder, found)
     others = _others(client, cleaned, scope, found.users, settings)
@@ -130,7 +130,7 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     return {**counts, "settled": settled, "calls": dict(client.calls)}
 
 
-def _settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
+def settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
     """What an interrupted run did without anybody knowing is in the ledger before anything is compared with it."""
     with deployment.state.connect() as link:
         if not unsettled_runs(link):
@@ -139,7 +139,8 @@ def _settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
         return settle_open(deployment, client, pace)
 
 
-def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
+def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
+    """The ledger as it is now, into the folder: its frames by name (LEDGER), exceptions and states of terms beside."""
     with deployment.state.connect() as link:
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
@@ -150,7 +151,8 @@ def _save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.Data
     return frames
 
 
-def _ids(managed: pd.DataFrame, kind: Kind) -> dict[int, list[int]]:
+def known_ids(managed: pd.DataFrame, kind: Kind) -> dict[int, list[int]]:
+    """The ids of what is managed (MANAGED_OBJECTS) of a kind, by course id: Moodle's lists may hide them."""
     own = managed[managed["kind"] == str(kind)]
     found: dict[int, list[int]] = {}
     for course_id, moodle_id in zip(own["course_id"], own["moodle_id"], strict=True):

@@ -15,7 +15,7 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.state import approvals, runs
-from include.groupsync.steps.run import Deployment, Run
+from include.groupsync.steps.run import Deployment, Run, request_of
 
 # These look at what a plan makes beside its deletes.  By now the asking run has applied that, so that a release can
 # only delete; the deletes are the same by their digest, and these judged them when they were asked about.
@@ -78,7 +78,7 @@ def released(deployment: Deployment, run: Run, left: int) -> None:
 def approval_of(deployment: Deployment, run: Run) -> Approval:
     """The request that this release run carries; HeldError for a run that nobody asked anything for."""
     with deployment.state.connect() as link:
-        found = approvals.of_release(link, run.release or "")
+        found = approvals.of_release(link, request_of(deployment, run) or "")
     if found is None or found.term != run.term_key:
         raise HeldError(
             "This run has nothing to release: it is started by a sync run that holds something, not by hand."

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import RELEASE_DAG, SYNC_DAG
@@ -80,6 +81,11 @@ class Run:
     reclaim: bool = False
     reason: str = ""
 
+    @property
+    def is_sync(self) -> bool:
+        """Whether it is a run that later ones compare themselves with."""
+        return self.release is None
+
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
 
@@ -92,6 +98,40 @@ class Run:
             return term
         except KeyError as error:
             raise SettingsError(f"{error.args[0]}; include/config/terms.yaml has the calendar") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restoring(Run):
+    """One restore, as the form asks for it: ``undoes`` is the run that is to be taken back, or with ``let_go`` the
+    restore whose things need not be kept any longer; ``courses`` None for all."""
+
+    undoes: str
+    courses: frozenset[str] | None
+    kinds: frozenset[Kind]
+    dry_run: bool
+    let_go: bool
+
+    @property
+    def is_sync(self) -> bool:
+        return False
+
+
+def request_of(deployment: Deployment, run: Run) -> str | None:
+    """What names the question to a person on which this run depends; None where it depends on none."""
+    if not isinstance(run, Restoring):
+        return run.release
+    folder = run.folder(deployment)
+    return str(folder.json("request")["release_run_id"]) if folder.has("request.json") else None
+
+
+def claim_of(run: Run, folder: RunFolder) -> str:
+    """Whose that is, in the ledger, which this run makes: its term's, or a restore's (rules C5, J5)."""
+    return str(folder.json("undone")["claim"]) if isinstance(run, Restoring) else run.term_key
+
+
+def week_of(deployment: Deployment, run: Run) -> int | None:
+    """The week of the run's term, None for a restore, which has none; raises as ``Run.term``."""
+    return None if isinstance(run, Restoring) else run.term(deployment).week_of(deployment.now().date())
 
 
 R = TypeVar("R", bound=Run)

@@ -19,7 +19,7 @@ from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
-from include.groupsync.steps.run import Deployment, Run, recorded, step_records
+from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
 
 _BEFORE = (
     "check_identity",
@@ -34,6 +34,16 @@ _BEFORE = (
     "apply",
     "verify",
 )
+_BEFORE_OF_RESTORE = (
+    "check_identity",
+    "read_moodle",
+    "plan_restore",
+    "read_use",
+    "circuit_breaker",
+    "apply",
+    "verify",
+    "list_work",
+)
 _LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 
 
@@ -46,9 +56,10 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
         "reclaim": run.reason if run.reclaim else None,
-        "approval": None if run.release is None else approval_of(deployment, run).told,
+        "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
+        "restore": _restore_of(run, folder),
     }
-    document = summarise(folder, about, step_records(folder), list(_BEFORE))
+    document = summarise(folder, about, step_records(folder), list(_before(run)))
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))
     findings = findings_of(folder)
@@ -75,18 +86,30 @@ def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
         runs.end(link, run.run_id, deployment.now(), word, plan.get("digest"), plan.get("counts", {}))
     if trouble:
         raise trouble
-    if run.release is not None:
+    if request_of(deployment, run):
         released(deployment, run, left=plan["held"]["changes"])
     return {"outcome": word}
 
 
+def _before(run: Run) -> tuple[str, ...]:
+    return _BEFORE_OF_RESTORE if isinstance(run, Restoring) else _BEFORE
+
+
+def _restore_of(run: Run, folder: RunFolder) -> Mapping[str, Any] | None:
+    """What the report says of a restore."""
+    if not isinstance(run, Restoring):
+        return None
+    let_go = (step_records(folder).get("apply") or {}).get("let_go")
+    return {"undoes": run.undoes, "dry_run": run.dry_run, "let_go": let_go, "page": folder.has("restored.html")}
+
+
 def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, str]:
-    stopped = _not_released(deployment, run) or _failed_step(folder)
+    stopped = _not_released(deployment, run) or _failed_step(run, folder)
     if stopped:
         return stopped
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
-    message = _held_message(folder, held) if run.release is None and len(held) else None
+    message = _held_message(folder, held) if run.is_sync and len(held) else None
     outcomes = folder.frame("outcomes")
     undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, _LEFT_UNDONE)))])
     if undone:
@@ -97,14 +120,27 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         ), "failed"
     if message:
         return HeldError(message), "held"
-    if run.release is None and (told := _stale_message(folder)):
+    if isinstance(run, Restoring):
+        return _end_of_restore(run, held)
+    if run.is_sync and (told := _stale_message(folder)):
         return StaleError(told), "stale"
-    return None, "applied" if run.release is None else "released"
+    return None, "applied" if run.is_sync else "released"
+
+
+def _end_of_restore(run: Restoring, held: pd.DataFrame) -> tuple[GroupsyncError | None, str]:
+    if run.dry_run:
+        return None, "dry run"
+    if len(held):
+        return HeldError(
+            f"HELD: {len(held)} changes were not approved, or are blocked, and were not restored; everything else was."
+            " See the run's tab 'Sync report'; to be asked about them, restore the run again."
+        ), "held"
+    return None, "let go" if run.let_go else "restored"
 
 
 def _not_released(deployment: Deployment, run: Run) -> tuple[GroupsyncError, str] | None:
-    """A release run's first word: whether a person let it."""
-    if run.release is None:
+    """The first word of a run that depends on a person: whether they let it."""
+    if not request_of(deployment, run):
         return None
     approval = approval_of(deployment, run)
     if approval.state in (Answered.APPROVED, Answered.APPLIED):
@@ -115,9 +151,9 @@ def _not_released(deployment: Deployment, run: Run) -> tuple[GroupsyncError, str
     return NotReleased(f"{told} Nothing was applied."), "held"
 
 
-def _failed_step(folder: RunFolder) -> tuple[GroupsyncError, str] | None:
+def _failed_step(run: Run, folder: RunFolder) -> tuple[GroupsyncError, str] | None:
     records = step_records(folder)
-    for name in (*_BEFORE, "report"):
+    for name in (*_before(run), "report"):
         record = records.get(name)
         if record is None:
             return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"

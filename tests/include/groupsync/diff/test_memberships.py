@@ -241,6 +241,17 @@ def test_k6_all_that_an_ambiguous_row_could_mean_stays() -> None:
     assert moves(found) == {"- C1 G5 cid"}
 
 
+def test_m6_an_excluded_person_goes_although_a_row_could_mean_them() -> None:
+    """An ambiguous one, or one that cannot be used: the data team's word is clear, and neither would add them."""
+    excluded = [{"course": "C1", "group": "G1", "user": "ann", "what": "exclude"}]
+    sides = {"there": [(11, ANN), (11, BOB)], "managed": [ours(11, ANN), ours(11, BOB)], "exceptions": excluded}
+    bad = [{"course": "C1", "key": None, "user": None}]
+    assert moves(Sides(protected=bad, **sides).compare()) == {"- C1 G1 ann"}
+    same = [group(1, 11, "G1", match="Lab"), group(1, 15, "G4", match="Lab")]
+    rows_of = [listed("C1", "Lab", "ann", 1), listed("C1", "Lab", "bob", 2)]
+    assert moves(Sides(rows_of, groups=same, **sides).compare()) == {"- C1 G1 ann"}
+
+
 # --- by Moodle's id
 
 

@@ -26,6 +26,7 @@ RUN = {
     "reported_at": "2026-01-12T02:00:00+00:00",
     "reclaim": None,
     "approval": None,
+    "restore": None,
 }
 ORDER = ["extract", "compare", "apply"]
 EVIL = '"><script>alert(1)</script>&{{7*7}}'

@@ -7,14 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.groupsync.model import keys
-from include.groupsync.model import snapshot as model
 from include.groupsync.model.change import Change
-from include.groupsync.model.frames import frame_of, rows
+from include.groupsync.model.frames import frame_of
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.snapshot import SCHEMAS, USE, Snapshot
+from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.things import Group, Grouping, Link, Membership
-from include.groupsync.restore.plan import Restoration, id_map, restore, work_list
+from include.groupsync.restore.plan import Restoration, restore
 
 
 @dataclass
@@ -114,7 +113,7 @@ def back(entries: list[dict[str, Any]], now: Site, **options: Any) -> Restoratio
     return restore(entries, now.snapshot(), **options)
 
 
-def test_j3_deletes_come_back_with_fields_links_and_members_and_j4_only_once() -> None:
+def test_j3_j4_deletes_come_back_with_fields_links_and_members_and_only_once() -> None:
     now, before = site(), site().without_ids()
     entries = now.apply(DELETES)
     now.apply(back(entries, now).plan)
@@ -123,17 +122,29 @@ def test_j3_deletes_come_back_with_fields_links_and_members_and_j4_only_once() -
     assert (len(again.plan), again.findings) == (0, [])
 
 
-def test_j3_each_old_id_has_its_new_one_and_what_used_it_is_the_work_list() -> None:
+def test_m5_what_a_hand_had_put_into_a_deleted_object_comes_back_and_is_not_ours() -> None:
+    """The before-image says what of the inside was managed; of an older journal nothing was."""
     now = site()
     entries = now.apply(DELETES)
-    assert [row["new_id"] for row in rows(id_map(entries, now.snapshot()))] == [None, None]
-    now.apply(back(entries, now).plan)
-    found = {(row["key"], row["old_id"]): row["new_id"] for row in rows(id_map(entries, now.snapshot()))}
-    assert found == {("A", 1): now.id_of(Kind.GROUPING, "A"), ("G", 11): now.id_of(Kind.GROUP, "G")}
-    common = {"course": "c", "how": str(model.How.RESTRICTION), "url": "https://m/1"}
-    uses = [{"kind": "group", "moodle_id": i, "activity": f"quiz {i}"} | common for i in (11, 12)]
-    left = rows(work_list(entries, frame_of(uses, USE)))
-    assert [(row["activity"], row["how"], row["url"]) for row in left] == [("quiz 11", "restriction", "https://m/1")]
+    of_group = next(entry for entry in entries if entry["kind"] == "group")
+    of_group["before"]["ours"] = {"members": [1]}
+    rules = {c.thing: c.rule for c in back(entries, now).plan.changes() if isinstance(c.thing, Link | Membership)}
+    assert rules == {
+        Membership("c", "G", "u1"): "J3",
+        Membership("c", "G", "u2"): "J3/O1",
+        Link("c", "A", "G"): "J3/O1",
+    }
+
+
+def test_j3_a_person_without_a_source_key_comes_back_by_the_account() -> None:
+    now = site()
+    now.pairs.add((Kind.MEMBERSHIP, 11, 4))
+    now.enrolled.add(4)
+    entries = now.apply(DELETES)
+    for member in next(entry for entry in entries if entry["kind"] == "group")["before"]["members"]:
+        member["user"] = None if member["user_id"] == 4 else member["user"]
+    named = {c.thing.user for c in back(entries, now).plan.changes() if isinstance(c.thing, Membership)}
+    assert named == {"u1", "u2", "#4"}
 
 
 def test_j3_what_the_run_did_not_do_is_not_restored() -> None:
@@ -158,6 +169,15 @@ def test_j3_a_created_group_that_somebody_joined_since_stays_with_a_finding() ->
     now.pairs.add((Kind.MEMBERSHIP, now.id_of(Kind.GROUP, "N"), 3))
     result = back(entries, now)
     assert (len(result.plan), [f.key for f in result.findings]) == (0, ["N"])
+
+
+def test_j3_a_created_group_that_is_kept_keeps_whom_the_run_had_put_there() -> None:
+    now = site()
+    entries = now.apply(Plan.of_changes([Change(None, Group("c", "N", "new", ""), "P5")]))
+    entries += now.apply(Plan.of_changes([Change(None, Membership("c", "N", "u1"), "M4")]))
+    assert [c.after for c in back(entries, now).plan.changes()] == [None], "nobody else has joined: it goes with them"
+    now.pairs.add((Kind.MEMBERSHIP, now.id_of(Kind.GROUP, "N"), 3))
+    assert len(back(entries, now).plan) == 0
 
 
 def test_j3_who_is_no_longer_enrolled_is_deferred() -> None:
@@ -250,7 +270,7 @@ def between(old: Site, new: Site) -> Plan:
 
 @settings(deadline=None, max_examples=60)
 @given(states(), states())
-def test_j3_an_applied_plan_restored_is_the_state_before_and_j4_a_second_time_changes_nothing(
+def test_j3_j4_an_applied_plan_restored_is_the_state_before_and_a_second_time_nothing_changes(
     old: Site, new: Site
 ) -> None:
     before, after = old.without_ids(), new.without_ids()
