@@ -77,17 +77,22 @@ class SourceDatabase:
         database could not keep the snapshot for as long as we read.
         """
         try:
-            result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
-            names = list(result.keys())
-            batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
+            if self.link.dialect.name == "oracle":
+                table = oracle.read_frames(self.link, statement, binds, BATCH_ROWS)
+                return table if table is not None else self._read_rows(statement, binds)
+            return self._read_rows(statement, binds)
         except SQLAlchemyError as error:
             kind = SnapshotLost if _snapshot_is_lost(error) else SourceError
             raise kind(
                 f"{dataset}: could not be read over connection {self.connection.conn_id}: {_short(error)}."
                 f" Check '{dataset}' in groupsync.yaml and the account's right to read; nothing was written."
             ) from error
-        schema = pa.schema([(name, TEXT) for name in names])
-        return pa.Table.from_batches(batches, schema=schema)
+
+    def _read_rows(self, statement: sa.Executable, binds: Mapping[str, Any]) -> pa.Table:
+        result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
+        names = list(result.keys())
+        batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
+        return pa.Table.from_batches(batches, schema=pa.schema([(name, TEXT) for name in names]))
 
     def columns(self, dataset: str, table: sa.TableClause) -> list[str]:
         """The table's own column names; SourceError where the table cannot be read."""
@@ -133,7 +138,8 @@ def _engine(connection: DatabaseConnection, project_root: Path, reader: Reader) 
             return sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
         if url.get_backend_name() == "oracle":
             url, arguments = oracle.connect_args(url, reader)
-        elif url.get_driver_name().startswith("psycopg") and "connect_timeout" not in url.query:
+            return sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool, arraysize=oracle.ARRAY_ROWS)
+        if url.get_driver_name().startswith("psycopg") and "connect_timeout" not in url.query:
             arguments = {"connect_timeout": ceil(reader.connect_timeout)}
         return sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool)
     except (SQLAlchemyError, ImportError) as error:

@@ -1,13 +1,22 @@
 """What is Oracle's own: how it is connected to, over TLS where the URL says so, and what it is told of us."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.frames import TEXT
 from include.groupsync.source.reader import Reader
 
+# Rows in one network answer where values come one by one; the driver's own 100 would wait for the network too often.
+ARRAY_ROWS = 1_000
+# A NUMBER that says nothing of its precision would come as a float, which loses the last digits of a long key.
+_EXACT = pa.decimal128(38, 10)
+_NOT_EXACT = "DPY-4042"
 # How far Oracle keeps them, in bytes.
 _MODULE, _ACTION, _CLIENT = 48, 32, 64
 _KEEPALIVE_MINUTES = 1
@@ -60,6 +69,71 @@ def _descriptor(url: sa.URL, given: Mapping[str, str], reader: Reader) -> str:
         **service,
     )
     return str(parameters.get_connect_string())
+
+
+def read_frames(link: sa.Connection, statement: Any, binds: Mapping[str, Any], batch_rows: int) -> pa.Table | None:
+    """All rows of the statement as Arrow frames, every value as text, names as SQLAlchemy has them.
+
+    The schema is pinned before the first row: text as text, a NUMBER as an exact decimal.  None where that does not
+    hold all of it, a date or a number of more than ten places: such an answer has to be read value by value.
+    """
+    compiled = statement.params(**binds).compile(link, compile_kwargs={"render_postcompile": True})
+    driver: Any = link.connection.driver_connection
+    with _as_sqlalchemys(link), driver.cursor() as cursor:
+        cursor.parse(str(compiled))
+        wanted = [(column[0], _pinned(column[1])) for column in cursor.description or ()]
+    if not wanted or any(kind is None for _, kind in wanted):  # no columns: not a query, for Oracle to refuse
+        return None
+    names = [str(link.dialect.normalize_name(name)) for name, _ in wanted]
+    schema = pa.schema([(name, TEXT) for name in names])
+    try:
+        with _as_sqlalchemys(link):
+            frames = driver.fetch_df_batches(
+                str(compiled), dict(compiled.params), size=batch_rows, requested_schema=pa.schema(wanted)
+            )
+            batches = [pa.table([_as_text(one) for one in pa.table(frame).columns], schema=schema) for frame in frames]
+    except sa.exc.DatabaseError as error:
+        if _NOT_EXACT in str(error.orig):
+            return None
+        raise
+    return pa.concat_tables(batches) if batches else schema.empty_table()
+
+
+def _pinned(kind: Any) -> pa.DataType | None:
+    if kind.name in ("DB_TYPE_VARCHAR", "DB_TYPE_NVARCHAR", "DB_TYPE_CHAR", "DB_TYPE_NCHAR"):
+        return TEXT
+    return _EXACT if kind.name == "DB_TYPE_NUMBER" else None
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if column.type == TEXT:
+        return column
+    try:
+        return column.cast(pa.decimal128(38, 0)).cast(TEXT)
+    except pa.ArrowInvalid:  # one of them has a fraction
+        return pa.chunked_array([pa.array([_plain(value) for value in column.to_pylist()], TEXT)])
+
+
+def _plain(value: Decimal | None) -> str | None:
+    """Without needless noughts, and never as a power of ten."""
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".")
+
+
+@contextmanager
+def _as_sqlalchemys(link: sa.Connection) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy's, which is also told of a connection that is no more."""
+    import oracledb
+
+    driver: Any = link.connection.driver_connection
+    try:
+        yield
+    except oracledb.Error as error:
+        if not driver.is_healthy():
+            link.invalidate()
+        raise sa.exc.DatabaseError(None, None, error) from error
 
 
 def introduce(link: sa.Connection, reader: Reader) -> None:

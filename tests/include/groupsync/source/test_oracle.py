@@ -53,10 +53,16 @@ def test_every_value_comes_as_text(tmp_path: Path, source: DatabaseConnection) -
         strict = database.read(
             "groups", sa.text("SELECT course, big FROM grp WHERE big < :big"), {"big": 1}
         ).to_pylist()
+        fractions = database.read("t", sa.text("SELECT idnumber, name FROM grp ORDER BY idnumber"), {}).to_pylist()
+        long = database.read("t", sa.text("SELECT idnumber / 3 AS third FROM grp WHERE big > 1"), {}).to_pylist()
+        none = database.read("t", sa.text("SELECT course, big FROM grp WHERE big < 0"), {})
     assert found == [
         {"course": "C1    ", "idnumber": "7", "name": "Å", "big": "10000000000000001", "made": "2026-01-12 09:00:00"},
         {"course": "C2    ", "idnumber": "8.5", "name": None, "big": "0", "made": None},
     ]
+    assert fractions == [{"idnumber": "7", "name": "Å"}, {"idnumber": "8.5", "name": None}]
+    assert long[0]["third"].startswith("2.3333333333333")
+    assert (none.column_names, none.num_rows) == (["course", "big"], 0)
     assert strict == [{"course": "C2    ", "big": "0"}]
 
 
