@@ -96,7 +96,8 @@ class SourceDatabase:
 
     def columns(self, dataset: str, table: sa.TableClause) -> list[str]:
         """The table's own column names; SourceError where the table cannot be read."""
-        probe = sa.select(sa.text("*")).select_from(table).where(sa.false())
+        # Before its release 23 Oracle knows no truth value that could stand alone.
+        probe = sa.select(sa.text("*")).select_from(table).where(sa.text("1 = 0"))
         names: list[str] = self.read(dataset, probe, {}).column_names
         return names
 

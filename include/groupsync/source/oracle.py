@@ -77,10 +77,10 @@ def read_frames(link: sa.Connection, statement: Any, binds: Mapping[str, Any], b
     The schema is pinned before the first row: text as text, a NUMBER as an exact decimal.  None where that does not
     hold all of it, a date or a number of more than ten places: such an answer has to be read value by value.
     """
-    compiled = statement.params(**binds).compile(link, compile_kwargs={"render_postcompile": True})
+    asked = statement.compile(link).construct_expanded_state(dict(binds))  # a list in a bind becomes as many binds
     driver: Any = link.connection.driver_connection
     with _as_sqlalchemys(link), driver.cursor() as cursor:
-        cursor.parse(str(compiled))
+        cursor.parse(asked.statement)
         wanted = [(column[0], _pinned(column[1])) for column in cursor.description or ()]
     if not wanted or any(kind is None for _, kind in wanted):  # no columns: not a query, for Oracle to refuse
         return None
@@ -89,7 +89,7 @@ def read_frames(link: sa.Connection, statement: Any, binds: Mapping[str, Any], b
     try:
         with _as_sqlalchemys(link):
             frames = driver.fetch_df_batches(
-                str(compiled), dict(compiled.params), size=batch_rows, requested_schema=pa.schema(wanted)
+                asked.statement, dict(asked.parameters), size=batch_rows, requested_schema=pa.schema(wanted)
             )
             batches = [pa.table([_as_text(one) for one in pa.table(frame).columns], schema=schema) for frame in frames]
     except sa.exc.DatabaseError as error:

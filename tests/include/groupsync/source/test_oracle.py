@@ -15,7 +15,7 @@ from include.groupsync.errors import SnapshotLost, SourceError
 from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.settings import Groups
 from include.groupsync.source.database import snapshot
-from include.groupsync.source.extract import read_dataset
+from include.groupsync.source.extract import read_dataset, read_file
 from include.groupsync.source.reader import Reader
 
 if TYPE_CHECKING:
@@ -121,6 +121,19 @@ def test_o3_a_table_that_is_not_there_is_an_error(tmp_path: Path, source: Databa
     groups = Groups.model_validate({"connection": "cmis", "table": "grps"})
     with snapshot(source, tmp_path, READER) as database, pytest.raises(SourceError, match="ORA-00942"):
         read_dataset(database, "groups", groups, tmp_path, {"term": "T1"})
+
+
+def test_a_table_is_read_for_the_runs_term_and_a_list_is_a_bind(tmp_path: Path, source: DatabaseConnection) -> None:
+    """By its own column names, and by a statement with a list."""
+    groups = {"connection": "cmis", "table": "grp", "columns": {"name": "NAME", "term": "course"}}
+    (tmp_path / "some.sql").write_text("SELECT course, idnumber FROM grp WHERE TRIM(course) IN :periods")
+    with snapshot(source, tmp_path, READER) as database:
+        read = read_dataset(database, "groups", Groups.model_validate(groups), tmp_path, {"term": "C1    "})
+        listed = read_file(database, "groups", tmp_path / "some.sql", {"periods": ["C1", "C2"]})
+    assert read[["course", "idnumber", "name"]].to_dict("records") == [
+        {"course": "C1    ", "idnumber": "7", "name": "Å"}
+    ]
+    assert listed.column("idnumber").to_pylist() == ["7", "8.5"]
 
 
 def test_o3_a_listener_that_is_down_is_an_error(tmp_path: Path) -> None:
