@@ -72,6 +72,10 @@ parts:
 	    command -v chromium >/dev/null || missing="$$missing chromium"; \
 	    [ -z "$$missing" ] || { echo "installing$$missing"; apt-get update -qq && \
 	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
+	    ls /usr/share/postgresql/*/extension/orafce.control >/dev/null 2>&1 || { \
+	        orafce="postgresql-$$(ls /usr/lib/postgresql | sort -V | tail -n 1)-orafce"; \
+	        echo "installing $$orafce"; apt-get update -qq && \
+	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$orafce >/dev/null; }; \
 	fi
 
 lock: $(READY)  ## resolve requirements.in into requirements.txt

@@ -130,7 +130,7 @@ def deployment_of_airflow() -> Deployment:
 
     config = PROJECT / "include" / "config"
     settings = load_settings(_path("GROUPSYNC_SETTINGS", config / "groupsync.yaml"))
-    conn_ids = {dataset.connection for dataset in settings.datasets.values()} | {settings.state_connection}
+    conn_ids = {*settings.source_connections, settings.state_connection}
     return Deployment(
         environment=os.environ.get("GROUPSYNC_ENVIRONMENT", ""),
         settings=settings,

@@ -4,6 +4,7 @@ A test that needs a program carries `@pytest.mark.needs("postgresql")`. Where it
 run and the summary lists it; with REQUIRE_ALL=1, as in CI, it fails.
 """
 
+import importlib.util
 import os
 import shutil
 from collections import Counter
@@ -32,7 +33,13 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-PROGRAMS = {"postgresql": find_postgresql, "chromium": find_chromium}
+def find_oracle_wire() -> str | None:
+    """PostgreSQL with orafce, and the Python package that speaks Oracle's protocol in front of it."""
+    orafce = sorted(Path("/usr/share/postgresql").glob("*/extension/orafce.control"))
+    return str(orafce[-1]) if orafce and importlib.util.find_spec("seerdb") else None
+
+
+PROGRAMS = {"postgresql": find_postgresql, "chromium": find_chromium, "the Oracle wire": find_oracle_wire}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

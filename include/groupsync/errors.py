@@ -4,6 +4,7 @@ GroupsyncError
 ├── SettingsError           the settings or a connection are wrong
 ├── IdentityError           the environment's five names differ (rules I1 to I3)
 ├── SourceError             a table could not be read completely (rule O3: missing is not empty)
+│   └── SnapshotLost        the database could not keep the snapshot while it was read: read all of it again
 ├── QualityError            a dataset cannot be used
 ├── MoodleError
 │   ├── MoodleUnreachable   no answer that Moodle itself gave: nothing is known to be written
@@ -33,6 +34,10 @@ class IdentityError(GroupsyncError):
 
 class SourceError(GroupsyncError):
     """A source table could not be read completely; it is never taken for empty (rule O3)."""
+
+
+class SnapshotLost(SourceError):
+    """A database's undo did not last as long as we read (ORA-01555): what was read belongs to no one moment."""
 
 
 class QualityError(GroupsyncError):

@@ -14,6 +14,8 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.term import Blackout, Calendar, Term
+from include.groupsync.source_settings import Native, Sources, with_derived_tables
+from include.groupsync.unique_keys import UniqueKeys
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 
@@ -178,6 +180,7 @@ class Settings(Strict):
     localgroupfield: Literal["id", "idnumber", "name"] = "idnumber"
     localgroupingfield: Literal["id", "idnumber", "name"] = "idnumber"
     mappings: Mappings | None
+    native: Native | None = None
     groupings: Groupings | None = None
     groups: Groups | None = None
     memberships: Memberships | None = None
@@ -185,6 +188,7 @@ class Settings(Strict):
     adopt_same_name: bool = False
     on_local_edit: Literal["source", "keep"] = "source"
     vanish_grace_runs: int = Field(0, ge=0)
+    sources: Sources = Sources()
     moodle: Moodle = Moodle()
     state_connection: str = "groupsync_state"
     journal_days: int | None = Field(400, ge=1)
@@ -197,12 +201,13 @@ class Settings(Strict):
     @model_validator(mode="before")
     @classmethod
     def _mappings_none(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
         # Rule C6's `mappings: none` is a decision; leaving the key out is not.
-        if isinstance(raw, dict) and raw.get("mappings") == "none":
-            return {**raw, "mappings": None}
-        if isinstance(raw, dict) and raw.get("mappings") is None:
+        if raw.get("mappings") is None:
             raise ValueError("'mappings' is missing: name the mapping table, or write 'mappings: none' (rule C6)")
-        return raw
+        filled = with_derived_tables(raw)
+        return {**filled, "mappings": None} if raw["mappings"] == "none" else filled
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
@@ -210,12 +215,11 @@ class Settings(Strict):
             raise ValueError("switch on at least one of 'groupings', 'groups' and 'memberships'")
         if SANDBOX in self.environments:
             raise ValueError("environment 'sandbox' is reserved for generated sources and cannot be configured")
-        connections = {dataset.connection for dataset in self.datasets.values()}
         for connection in self.freshness:
-            if connection not in connections:
+            if connection not in self.source_connections:
                 raise ValueError(
                     f"freshness.{connection}: no table is read over this connection; they are read over"
-                    f" {', '.join(sorted(connections))}"
+                    f" {', '.join(self.source_connections)}"
                 )
         for name in self.environments:
             if not ENVIRONMENT.fullmatch(name):  # '' would be what a deployment without a name is in
@@ -239,6 +243,12 @@ class Settings(Strict):
             "memberships": self.memberships,
         }
         return {name: dataset for name, dataset in every.items() if dataset is not None}
+
+    @property
+    def source_connections(self) -> list[str]:
+        """The connections that the sources are read over, sorted."""
+        native = self.native.connections if self.native is not None else frozenset[str]()
+        return sorted({dataset.connection for dataset in self.datasets.values()} | native)
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -280,19 +290,6 @@ class _Calendar(Strict):
     blackouts: tuple[_Blackout, ...] = ()
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: the second would silently win."""
-
-
-def _unique_mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    names = [loader.construct_object(key) for key, _ in node.value]
-    for name in names:
-        if names.count(name) > 1:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {name!r} stands twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -325,7 +322,7 @@ def load_calendar(path: Path) -> Calendar:
 
 def _load(path: Path, model: type[_M]) -> _M:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: copy it from the project and adapt it") from None
     except (OSError, UnicodeDecodeError) as error:

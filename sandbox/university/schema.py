@@ -75,6 +75,12 @@ group_mappings = _table(
 )  # fmt: skip
 groupsync_stamp = _table("groupsync_stamp", environment=VARCHAR(20), size_name=VARCHAR(20), seed=NUMBER)
 
+# Which of them a university has in which database; each sample has the stamp beside them.
+STAMP = "groupsync_stamp"
+CMIS = ("depts", "cminstances", "module", "modulegroups", "students", "stumodules", "timetable", STAMP)
+SITS = ("ins_mod", "cam_mav", "cam_smo", "cam_sms", "ins_spr", "srs_scj", STAMP)
+MAPPINGS = ("group_mappings", STAMP)
+
 # Padded and unpadded codes meet in joins, so the joins trim, and the indexes hold what is trimmed.
 Index("cminstances_instcode", cminstances.c.setid, func.trim(cminstances.c.instcode))
 for _by_delivery in (module, modulegroups, stumodules):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from include.groupsync.errors import SettingsError, SourceError
+from include.groupsync.errors import SettingsError, SnapshotLost, SourceError
 from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.model.frames import TEXT
 from include.groupsync.model.identity import WHO_ARE_YOU
+from include.groupsync.source import oracle
+from include.groupsync.source.reader import ANYBODY, Reader
 
 BATCH_ROWS = 50_000
+# PostgreSQL: the snapshot is too old; a standby had to choose between us and what it replays.
+_SNAPSHOT_LOST = frozenset({"72000", "40001"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class SourceDatabase:
     def stamped_environment(self) -> str | None:
         """The environment in the stamp table that the sample generator writes; None without that table."""
         try:
-            with self.link.begin_nested():
+            with self._leaving_no_trace():
                 return str(self.link.execute(sa.text("SELECT environment FROM groupsync_stamp")).scalar_one())
         except SQLAlchemyError:
             return None
@@ -69,35 +73,43 @@ class SourceDatabase:
     def read(self, dataset: str, statement: sa.Executable, binds: Mapping[str, Any]) -> pa.Table:
         """All rows of the statement; columns as the database names them, each as text.
 
-        Raises SourceError when the answer did not come whole: a part is never returned.
+        Raises SourceError when the answer did not come whole: a part is never returned; SnapshotLost where the
+        database could not keep the snapshot for as long as we read.
         """
         try:
-            result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
-            names = list(result.keys())
-            batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
+            if self.link.dialect.name == "oracle":
+                table = oracle.read_frames(self.link, statement, binds, BATCH_ROWS)
+                return table if table is not None else self._read_rows(statement, binds)
+            return self._read_rows(statement, binds)
         except SQLAlchemyError as error:
-            raise SourceError(
+            kind = SnapshotLost if _snapshot_is_lost(error) else SourceError
+            raise kind(
                 f"{dataset}: could not be read over connection {self.connection.conn_id}: {_short(error)}."
                 f" Check '{dataset}' in groupsync.yaml and the account's right to read; nothing was written."
             ) from error
-        schema = pa.schema([(name, TEXT) for name in names])
-        return pa.Table.from_batches(batches, schema=schema)
+
+    def _read_rows(self, statement: sa.Executable, binds: Mapping[str, Any]) -> pa.Table:
+        result = self.link.execution_options(stream_results=True).execute(statement, dict(binds))
+        names = list(result.keys())
+        batches = [_batch(names, part) for part in result.partitions(BATCH_ROWS)]
+        return pa.Table.from_batches(batches, schema=pa.schema([(name, TEXT) for name in names]))
 
     def columns(self, dataset: str, table: sa.TableClause) -> list[str]:
         """The table's own column names; SourceError where the table cannot be read."""
-        probe = sa.select(sa.text("*")).select_from(table).where(sa.false())
+        # Before its release 23 Oracle knows no truth value that could stand alone.
+        probe = sa.select(sa.text("*")).select_from(table).where(sa.text("1 = 0"))
         names: list[str] = self.read(dataset, probe, {}).column_names
         return names
 
 
 @contextmanager
-def snapshot(connection: DatabaseConnection, project_root: Path) -> Iterator[SourceDatabase]:
+def snapshot(connection: DatabaseConnection, project_root: Path, reader: Reader = ANYBODY) -> Iterator[SourceDatabase]:
     """The database as it is at one moment, read-only, until the block ends.
 
     A relative SQLite path is taken from the project's root.  Raises SettingsError for an URL that is none,
     SourceError when the database refuses or is not there.
     """
-    engine = _engine(connection, project_root)
+    engine = _engine(connection, project_root, reader)
     try:
         link = engine.connect()
     except (SQLAlchemyError, OSError) as error:
@@ -107,7 +119,7 @@ def snapshot(connection: DatabaseConnection, project_root: Path) -> Iterator[Sou
         ) from error
     try:
         with link:
-            _freeze(link)
+            _freeze(connection, link, reader)
             yield SourceDatabase(connection, link)
     finally:
         engine.dispose()
@@ -118,13 +130,19 @@ def sqlite_path(url: sa.URL, project_root: Path) -> Path:
     return project_root / (url.database or "")
 
 
-def _engine(connection: DatabaseConnection, project_root: Path) -> sa.Engine:
+def _engine(connection: DatabaseConnection, project_root: Path, reader: Reader) -> sa.Engine:
     try:
         url = sa.make_url(connection.url)
-        if url.get_backend_name() != "sqlite":
-            return sa.create_engine(url, poolclass=sa.NullPool)
-        path = sqlite_path(url, project_root)
-        return sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
+        arguments: dict[str, Any] = {}
+        if url.get_backend_name() == "sqlite":
+            path = sqlite_path(url, project_root)
+            return sa.create_engine("sqlite://", creator=lambda: _read_only(path), poolclass=sa.NullPool)
+        if url.get_backend_name() == "oracle":
+            url, arguments = oracle.connect_args(url, reader)
+            return sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool, arraysize=oracle.ARRAY_ROWS)
+        if url.get_driver_name().startswith("psycopg") and "connect_timeout" not in url.query:
+            arguments = {"connect_timeout": ceil(reader.connect_timeout)}
+        return sa.create_engine(url, connect_args=arguments, poolclass=sa.NullPool)
     except (SQLAlchemyError, ImportError) as error:
         raise SettingsError(
             f"connection {connection.conn_id}: not a usable database URL ({type(error).__name__});"
@@ -139,15 +157,42 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return link
 
 
-def _freeze(link: sa.Connection) -> None:
-    """One snapshot for all statements of the connection, in which the database itself refuses to write."""
-    match link.dialect.name:
-        case "postgresql":
-            link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        case "oracle":
-            link.execute(sa.text("SET TRANSACTION READ ONLY"))
-        case "sqlite":
-            link.exec_driver_sql("BEGIN")
+def _freeze(connection: DatabaseConnection, link: sa.Connection, reader: Reader) -> None:
+    """One snapshot for all statements of the connection, in which the database itself refuses to write.
+
+    It is the first statement of the transaction, before which Oracle would not have it.
+    """
+    try:
+        match link.dialect.name:
+            case "postgresql":
+                link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                link.execute(_FOR_THIS_TRANSACTION, _told(reader))
+            case "oracle":
+                oracle.introduce(link, reader)
+                link.execute(sa.text("SET TRANSACTION READ ONLY"))
+            case "sqlite":
+                link.exec_driver_sql("BEGIN")
+    except SQLAlchemyError as error:
+        raise SourceError(
+            f"connection {connection.conn_id}: the database gives no snapshot to read from: {_short(error)}."
+        ) from error
+
+
+_FOR_THIS_TRANSACTION = sa.text(
+    "SELECT set_config('application_name', :name, true), set_config('statement_timeout', :milliseconds, true)"
+)
+
+
+def _told(reader: Reader) -> dict[str, str]:
+    words = " ".join(filter(None, (reader.module, reader.action, reader.client)))
+    return {"name": words, "milliseconds": str(int(reader.answer_timeout * 1000))}
+
+
+def _snapshot_is_lost(error: SQLAlchemyError) -> bool:
+    own = getattr(error, "orig", None)
+    if getattr(own, "pgcode", None) in _SNAPSHOT_LOST:
+        return True
+    return any(getattr(part, "code", None) in oracle.SNAPSHOT_LOST for part in getattr(own, "args", ()))
 
 
 def _batch(names: list[str], part: Any) -> pa.RecordBatch:

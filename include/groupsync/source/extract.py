@@ -56,17 +56,40 @@ def read_dataset(
     Raises SourceError when it could not be read whole, SettingsError when a configured column is not there.
     """
     configured = dataset.columns.configured
-    statement: sa.Executable
     if dataset.table is not None:
         statement = _of_table(database, name, dataset.table, configured)
-        used = {"term": binds["term"]} if "term" in configured else {}
+        table = database.read(name, statement, {"term": binds["term"]} if "term" in configured else {})
     else:
-        statement, used = _of_file(name, sql_folder / str(dataset.sql), binds)
-    table = database.read(name, statement, used)
+        table = read_file(database, name, sql_folder / str(dataset.sql), binds)
     found = _check_columns(name, table.column_names, configured)
     columns = {ours: table.column(found[ours]) for ours in configured}
     columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
     return conform(arrow_backed(pa.table(columns)), REMOTE[name])
+
+
+def read_file(database: SourceDatabase, name: str, path: Path, binds: Mapping[str, Any]) -> pa.Table:
+    """What the statement of a file answers; ``NAME.DIALECT.sql`` beside ``NAME.sql`` is that database's own.
+
+    Raises SettingsError for a file that is not there or asks for an unknown bind, SourceError as ``read`` does.
+    """
+    own = path.with_name(f"{path.stem}.{database.link.dialect.name}.sql")
+    statement, used = _of_file(name, own if own.exists() else path, binds)
+    return database.read(name, statement, used)
+
+
+def read_columns(database: SourceDatabase, path: Path, binds: Mapping[str, Any], schema: Schema) -> pd.DataFrame:
+    """What the statement of a file answers, in the columns of ``schema``.
+
+    Raises what ``read_file`` does, and SettingsError where a column is missing.
+    """
+    table = read_file(database, path.stem, path, binds)
+    found = {column.lower(): column for column in table.column_names}
+    if missing := [column for column in schema if column not in found]:
+        raise SettingsError(
+            f"{path.name} has to answer the column '{missing[0]}'; it answers {', '.join(table.column_names)}."
+            f" Correct include/sql/{path.name}; a file of that name in the project has all of them."
+        )
+    return conform(arrow_backed(pa.table({ours: table.column(found[ours]) for ours in schema})), schema)
 
 
 def read_freshness(database: SourceDatabase, source: str, path: Path, binds: Mapping[str, Any]) -> str:
@@ -75,8 +98,7 @@ def read_freshness(database: SourceDatabase, source: str, path: Path, binds: Map
     Raises SourceError where it answers nothing, more than one value, or neither a time nor a number.
     """
     name = f"freshness.{source}"
-    statement, used = _of_file(name, path, binds)
-    table = database.read(name, statement, used)
+    table = read_file(database, name, path, binds)
     values = [value for column in table.columns for value in column.to_pylist()]
     try:
         (value,) = values

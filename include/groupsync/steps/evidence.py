@@ -20,6 +20,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
+from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs
 from include.groupsync.state.journal import count_gone
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
@@ -110,7 +111,12 @@ def configuration_digest(deployment: Deployment) -> str:
     """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this."""
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
-    statements = {name: (sql_folder / name).read_text(encoding="utf-8") for name in files if name is not None}
+    names = {name for name in files if name is not None} | {f"{name}.sql" for name in statements_of(settings)}
+    statements = {
+        path.name: path.read_text(encoding="utf-8")
+        for name in names
+        for path in (sql_folder / name, *sql_folder.glob(f"{name.removesuffix('.sql')}.*.sql"))
+    }
     calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
     whole = {"settings": settings.model_dump(mode="json"), "statements": statements, "calendar": calendar}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

@@ -1,6 +1,7 @@
 """Who are we talking to?  Asked before anything is read, and again before anything is written (I1 to I3)."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
@@ -10,10 +11,10 @@ from include.groupsync.model.identity import SANDBOX, Answers, Side, compare, di
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import Marker, read_marker, site_url
-from include.groupsync.source.database import snapshot
+from include.groupsync.source.database import SourceDatabase, snapshot
 from include.groupsync.state import runs
 from include.groupsync.state.database import place_of, read_stamp
-from include.groupsync.steps.run import Deployment, Run, client_of, recorded, week_of
+from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, week_of
 
 T = TypeVar("T")
 Ask = Callable[[Callable[[], T]], T | str]
@@ -79,16 +80,20 @@ def as_document(side: Side) -> dict[str, Any]:
 
 def source_connections(deployment: Deployment) -> list[str]:
     """The connections that the remote tables and the mappings are read over."""
-    return sorted({dataset.connection for dataset in deployment.settings.datasets.values()})
+    return deployment.settings.source_connections
+
+
+def _asked(deployment: Deployment, conn_id: str) -> AbstractContextManager[SourceDatabase]:
+    return snapshot(deployment.database(conn_id), deployment.project_root, reader_of(deployment, "identity"))
 
 
 def _identity_of_source(deployment: Deployment, conn_id: str) -> str:
-    with snapshot(deployment.database(conn_id), deployment.project_root) as source:
+    with _asked(deployment, conn_id) as source:
         return source.identity()
 
 
 def _stamp_of_source(deployment: Deployment, conn_id: str) -> str | None:
-    with snapshot(deployment.database(conn_id), deployment.project_root) as source:
+    with _asked(deployment, conn_id) as source:
         return source.stamped_environment()
 
 

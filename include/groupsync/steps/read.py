@@ -1,54 +1,106 @@
 """Read the source's tables, and Moodle as far as they speak of it."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from include.groupsync.errors import SnapshotLost
 from include.groupsync.model.frames import conform
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Standing
 from include.groupsync.model.snapshot import USERS
-from include.groupsync.model.term import TERM_STATES
+from include.groupsync.model.term import TERM_STATES, Term
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import find_users, read_course_keys, read_snapshot
 from include.groupsync.settings import Settings
 from include.groupsync.source.clean import clean
 from include.groupsync.source.database import snapshot
+from include.groupsync.source.derive import LEFT_OUT, Derived, derive
 from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
-from include.groupsync.source.mappings import in_scope
+from include.groupsync.source.mappings import in_scope, of_term
+from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.state import ledger, term_states
 from include.groupsync.state.journal import unsettled_runs
-from include.groupsync.steps.run import Deployment, Run, client_of, recorded, save_snapshot
+from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
+
+log = logging.getLogger(__name__)
 
 
 @recorded
 def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Every remote table that is on, whole; tables of one database in one snapshot.  Missing is not empty.
 
-    Where a source is asked how fresh it is, it is asked in the same snapshot.
+    Where a source is asked how fresh it is, it is asked in the same snapshot.  Where a database could not keep its
+    snapshot for as long as it was read, all is read again.  What is derived from CMIS and SITS is
+    handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.
     """
-    settings, binds = deployment.settings, run.term(deployment).binds
-    by_address: dict[str, list[str]] = {}
-    for name, dataset in settings.datasets.items():
-        by_address.setdefault(deployment.database(dataset.connection).url, []).append(name)
-    counts: dict[str, int] = {}
+    settings, term = deployment.settings, run.term(deployment)
+    read, found = _read_whole(deployment, run)
+    tables = {name: read[name] for name in settings.datasets if name in read}
+    if settings.native is not None:
+        derived = _derived(settings, term, read)
+        tables |= derived.tables
+        folder.save_frame("source/left_out", derived.left_out, LEFT_OUT)
+        found["derived"] = derived.counts
+    for name, frame in tables.items():
+        folder.save_frame(f"source/{name}", frame, REMOTE[name])
+    return {"rows": {name: len(tables[name]) for name in settings.datasets}, **found}
+
+
+def _read_whole(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """As ``_read_sources``, from the beginning again where a snapshot was lost; SnapshotLost when it always is."""
+    restarts = deployment.settings.sources.restarts
+    for again in range(restarts + 1):
+        try:
+            read, told = _read_sources(deployment, run)
+            return read, told | {"restarts": again}
+        except SnapshotLost as lost:
+            if again == restarts:
+                raise
+            log.warning("all sources are read again: %s", lost)
+    raise AssertionError("unreachable")
+
+
+def _read_sources(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """What each table or statement of the sources answered, by its name; and of which moment each database's
+    snapshot is, and how fresh each source says it is.  Two databases have no snapshot in common."""
+    term = run.term(deployment)
+    settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
+    ready_made = {"mappings": settings.mappings} if settings.native is not None else settings.datasets
+    statements = statements_of(settings)
+    by_address: dict[str, set[str]] = {}
+    for conn_id in settings.source_connections:
+        by_address.setdefault(deployment.database(conn_id).url, set()).add(conn_id)
+    read: dict[str, pd.DataFrame] = {}
     answers: dict[str, str] = {}
-    sql_folder = deployment.project_root / "include" / "sql"
-    for names in by_address.values():
-        connection = deployment.database(settings.datasets[names[0]].connection)
-        with snapshot(connection, deployment.project_root) as database:
-            for name in names:
-                frame = read_dataset(database, name, settings.datasets[name], sql_folder, binds)
-                folder.save_frame(f"source/{name}", frame, REMOTE[name])
-                counts[name] = len(frame)
-            for source in sorted({settings.datasets[name].connection for name in names} & set(settings.freshness)):
-                answers[source] = read_freshness(database, source, sql_folder / settings.freshness[source], binds)
-    return {"rows": counts, "freshness": answers}
+    taken: dict[str, str] = {}
+    reader = reader_of(deployment, "extract", run)
+    for conn_ids in by_address.values():
+        with snapshot(deployment.database(min(conn_ids)), deployment.project_root, reader) as database:
+            taken |= dict.fromkeys(sorted(conn_ids), deployment.now().isoformat())
+            for name, dataset in ready_made.items():
+                if dataset is not None and dataset.connection in conn_ids:
+                    read[name] = read_dataset(database, name, dataset, sql_folder, term.binds)
+            for name, conn_id in statements.items():
+                if conn_id in conn_ids:
+                    read[name] = read_native(database, name, sql_folder, term.binds)
+            for source in sorted(conn_ids & set(settings.freshness)):
+                answers[source] = read_freshness(database, source, sql_folder / settings.freshness[source], term.binds)
+    return read, {"freshness": answers, "snapshots": taken}
+
+
+def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -> Derived:
+    assert settings.native is not None
+    assert settings.mappings is not None
+    mappings = of_term(clean("mappings", read["mappings"], settings), term, settings.mappings.columns.configured)
+    wanted = [name for name in settings.datasets if name != "mappings"]
+    return derive(mappings, {name: read[name] for name in statements_of(settings)}, settings.native, wanted)
 
 
 @recorded

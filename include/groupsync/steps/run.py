@@ -15,10 +15,12 @@ from include.groupsync.model.connection import DatabaseConnection, MoodleConnect
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.run_path import RELEASE_DAG, SYNC_DAG
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.settings import Settings
+from include.groupsync.source.reader import Reader
 from include.groupsync.state.database import StateEngine, open_state
 
 
@@ -163,6 +165,19 @@ def recorded(body: Body[R]) -> Step[R]:
             folder.save_json(name, record)
 
     return run_step
+
+
+def reader_of(deployment: Deployment, action: str, run: Run | None = None) -> Reader:
+    """Who reads a source, for its own people to see: DAG, task and run."""
+    sources = deployment.settings.sources
+    dag = RELEASE_DAG if run is not None and run.release else SYNC_DAG if run is not None else "groupsync"
+    return Reader(
+        module=dag,
+        action=action,
+        client=(run.release or run.run_id) if run is not None else "",
+        connect_timeout=sources.connect_timeout,
+        answer_timeout=sources.answer_timeout,
+    )
 
 
 def client_of(deployment: Deployment) -> MoodleClient:

@@ -15,6 +15,7 @@ from include.groupsync.model.freshness import Freshness, parse_freshness
 from include.groupsync.settings import Groups
 from include.groupsync.source.database import snapshot
 from include.groupsync.source.extract import read_dataset, read_freshness
+from include.groupsync.source.reader import Reader
 
 pytestmark = pytest.mark.needs("postgresql")
 SCRIPT = """
@@ -68,6 +69,16 @@ def test_all_tables_of_one_snapshot_belong_together(
         database.read("t", sa.text("SELECT 1"), {})
         writer.exec_driver_sql("DELETE FROM cmis.grp")
         assert database.read("groups", sa.text("SELECT 1 FROM cmis.grp"), {}).num_rows == 2
+
+
+def test_the_database_is_told_who_reads_and_how_long_it_may_take(tmp_path: Path, source: DatabaseConnection) -> None:
+    """For the transaction only; an answer that does not come in time is an error (rule O3)."""
+    reader = Reader(module="moodle_group_sync", action="extract", client="run-1", answer_timeout=0.2)
+    with snapshot(source, tmp_path, reader) as database:
+        asked = database.read("t", sa.text("SELECT current_setting('application_name') AS who"), {})
+        assert asked.to_pylist() == [{"who": "moodle_group_sync extract run-1"}]
+        with pytest.raises(SourceError, match="statement timeout"):
+            database.read("t", sa.text("SELECT pg_sleep(20)"), {})
 
 
 def test_i1_it_says_its_name_and_its_system(tmp_path: Path, source: DatabaseConnection, writer: sa.Connection) -> None:
