@@ -11,7 +11,7 @@ from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
-from include.groupsync.state.journal import last_entry
+from include.groupsync.state.history import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
 from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.release import approved_split, only_approved

@@ -22,7 +22,7 @@ from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs
-from include.groupsync.state.journal import count_gone
+from include.groupsync.state.history import count_gone
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
 _DATASET = {

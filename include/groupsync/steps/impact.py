@@ -14,7 +14,7 @@ from include.groupsync.model.scope import DEPARTMENT
 from include.groupsync.model.snapshot import SCHEMAS, USERS, Snapshot
 from include.groupsync.report.impact import Traces, assess_impact, table_of
 from include.groupsync.report.pages import as_csv, impact_page
-from include.groupsync.state.journal import creations
+from include.groupsync.state.history import creations
 from include.groupsync.steps.run import Deployment, step_records
 
 

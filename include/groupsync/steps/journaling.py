@@ -10,7 +10,7 @@ from typing import Any
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.pages import journal_page, journal_row
-from include.groupsync.state import journal
+from include.groupsync.state import history
 from include.groupsync.steps.run import Deployment, Run
 
 _SHOWN = 2000  # a page of more is no longer looked at
@@ -22,10 +22,10 @@ def keep_journal(deployment: Deployment, run: Run, folder: RunFolder) -> None:
     days = deployment.settings.journal_days
     try:
         with deployment.state.connect() as link:
-            _save(run, folder, journal.entries_of(link, run.run_id))
+            _save(run, folder, history.entries_of(link, run.run_id))
         if days is not None:
             with deployment.state.begin() as link:
-                journal.forget(link, deployment.now() - timedelta(days=days))
+                history.forget(link, deployment.now() - timedelta(days=days))
     except SettingsError:
         return
 

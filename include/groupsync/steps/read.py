@@ -24,7 +24,7 @@ from include.groupsync.source.extract import REMOTE, read_dataset, read_freshnes
 from include.groupsync.source.mappings import in_scope, of_term
 from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.state import ledger, term_states
-from include.groupsync.state.journal import unsettled_runs
+from include.groupsync.state.history import unsettled_runs
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing

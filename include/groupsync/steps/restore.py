@@ -25,7 +25,7 @@ from include.groupsync.report.pages import as_csv
 from include.groupsync.report.restored import restored_page
 from include.groupsync.restore.aftermath import id_map, work_list
 from include.groupsync.restore.plan import Entry, net_of, restore
-from include.groupsync.state import approvals, journal, ledger
+from include.groupsync.state import approvals, history, ledger
 from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.approve import Request, question
 from include.groupsync.steps.decide import load_judged
@@ -167,8 +167,8 @@ def _undone(deployment: Deployment, run: Restoring) -> tuple[str, str]:
     if run.let_go and not run.undoes.startswith(RESTORE_DAG):
         names = names[2:]
     with deployment.state.connect() as link:
-        found = journal.runs_written(link, names)
-        latest = [] if found else journal.runs_written(link)
+        found = history.runs_written(link, names)
+        latest = [] if found else history.runs_written(link)
     if len(found) == 1:
         return found[0]
     if found:
@@ -186,7 +186,7 @@ def _undone(deployment: Deployment, run: Restoring) -> tuple[str, str]:
 def _of_run(deployment: Deployment, folder: RunFolder) -> list[Entry]:
     """What the run did that is taken back: its journal's entries, in order."""
     with deployment.state.connect() as link:
-        every = journal.entries_of(link, folder.json("undone")["run"])
+        every = history.entries_of(link, folder.json("undone")["run"])
         return [entry for entry in every if entry["outcome"] == Outcome.DONE]
 
 

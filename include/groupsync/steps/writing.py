@@ -16,7 +16,8 @@ from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import ObjectsNow
 from include.groupsync.moodle.writer import MoodleWriter
 from include.groupsync.settings import WritingWindow
-from include.groupsync.state.journal import RunJournal, left_behind, unsettled_runs
+from include.groupsync.state.history import left_behind, unsettled_runs
+from include.groupsync.state.journal import RunJournal
 from include.groupsync.state.lease import Lease
 from include.groupsync.steps.run import Deployment, Run
 

@@ -15,7 +15,7 @@ from include.groupsync.model.scope import DEPARTMENT
 from include.groupsync.model.snapshot import SCHEMAS, USE, USERS, Snapshot
 from include.groupsync.report.impact import Traces, assess_impact, table_of
 from include.groupsync.report.pages import as_csv, impact_page
-from include.groupsync.state.journal import CREATED
+from include.groupsync.state.history import CREATED
 
 ABOUT = {"run_id": "manual__2021-02-26", "term": "T1", "environment": "production", "reported_at": "2021-02-27"}
 EVIL = '"><script>alert(1)</script>&{{7*7}}'

@@ -21,7 +21,8 @@ from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import approvals, ledger, runs, term_states
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
-from include.groupsync.state.journal import RunJournal, count_gone, entries_of, forget, last_entry, unsettled_runs
+from include.groupsync.state.history import count_gone, entries_of, forget, last_entry, unsettled_runs
+from include.groupsync.state.journal import RunJournal
 from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
