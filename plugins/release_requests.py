@@ -12,7 +12,7 @@ from urllib.parse import quote
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException, TaskAwaitingInput
+from airflow.sdk.exceptions import DagRunTriggerException, TaskAwaitingInput
 from airflow.sdk.execution_time.hitl import upsert_hitl_detail
 
 if TYPE_CHECKING:
@@ -123,12 +123,10 @@ class ApproveHeld(HITLOperator):
     @staticmethod
     def _told(engine: Any, *arguments: Any) -> Any:
         """What the engine answers; its own errors end the task at once, with their message."""
-        from include.groupsync.errors import GroupsyncError
+        from sync_steps import failing_the_task
 
-        try:
+        with failing_the_task():
             return engine(*arguments)
-        except GroupsyncError as error:
-            raise AirflowFailException(str(error)) from error
 
 
 class ApproveRestore(ApproveHeld):

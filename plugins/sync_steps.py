@@ -6,6 +6,8 @@ Every Airflow component imports this file at start, so the engine is imported in
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,31 +19,35 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def run_step(name: str) -> None:
-    """Run the step of that name for the current DAG run; inside a task only.
-
-    An error that the engine raises on purpose fails the task at once with its message: repeating would not
-    mend a wrong setting, and a write is never repeated blindly.
-    """
-    from airflow.sdk import get_current_context
+@contextmanager
+def failing_the_task() -> Iterator[None]:
+    """An error that the engine raises on purpose fails the task at once with its message: repeating would not mend a
+    wrong setting, and a write is never repeated blindly."""
     from airflow.sdk.exceptions import AirflowFailException
 
     from include.groupsync.errors import GroupsyncError
-    from include.groupsync.steps import step
 
     try:
-        deployment = deployment_of_airflow()
-        step(name)(deployment, run_of(get_current_context(), deployment))
+        yield
     except GroupsyncError as error:
         raise AirflowFailException(str(error)) from error
+
+
+def run_step(name: str) -> None:
+    """Run the step of that name for the current DAG run; inside a task only."""
+    from airflow.sdk import get_current_context
+
+    from include.groupsync.steps import step
+
+    with failing_the_task():
+        deployment = deployment_of_airflow()
+        step(name)(deployment, run_of(get_current_context(), deployment))
 
 
 def run_arming(name: str) -> None:
     """Run one of the arming's two steps with what the operator typed into the form; inside a task only."""
     from airflow.sdk import get_current_context
-    from airflow.sdk.exceptions import AirflowFailException
 
-    from include.groupsync.errors import GroupsyncError
     from include.groupsync.model.run_path import run_name
     from include.groupsync.steps import arm
 
@@ -55,24 +61,18 @@ def run_arming(name: str) -> None:
         old_deployment_id=(form["old_deployment_id"] or "").strip(),
         who=dag_run.triggering_user_name or "(not known)",
     )
-    try:
+    with failing_the_task():
         {"look": arm.look, "write": arm.write}[name](deployment_of_airflow(), arming)
-    except GroupsyncError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 def run_restore_step(name: str) -> None:
     """Run the restore's step of that name, with what the operator typed into the form; inside a task only."""
     from airflow.sdk import get_current_context
-    from airflow.sdk.exceptions import AirflowFailException
 
-    from include.groupsync.errors import GroupsyncError
     from include.groupsync.steps import RESTORE_STEPS, step
 
-    try:
+    with failing_the_task():
         step(name, RESTORE_STEPS)(deployment_of_airflow(), restore_of(get_current_context()))
-    except GroupsyncError as error:
-        raise AirflowFailException(str(error)) from error
 
 
 def restore_of(context: Any) -> Run:

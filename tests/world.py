@@ -37,7 +37,7 @@ import requests
 import yaml
 
 from include.groupsync.breaker_settings import TermLimits
-from include.groupsync.errors import GroupsyncError, HeldError, NotReleased
+from include.groupsync.errors import GroupsyncError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.frames import rows
@@ -453,16 +453,15 @@ class World:
         kinds: Sequence[Kind] = tuple(Kind),
         dry_run: bool = False,
         let_go: bool = False,
-        run_id: str | None = None,
-        answer: str | None = APPROVE_ALL,
+        answer: str = APPROVE_ALL,
         given: Mapping[str, Any] = MappingProxyType({}),
-        before: Mapping[str, Callable[[], Any]] | None = None,
+        answered_then: Callable[[Restoring], Any] = lambda _: None,
     ) -> Outcome:
-        """One restore, as its DAG runs it; what it asks is answered with ``answer`` and what is ``given``, and with
-        None not at all."""
-        self._runs += run_id is None
+        """One restore, as its DAG runs it; what it asks is answered with ``answer`` and what is ``given``, and
+        ``answered_then`` does something before it is applied."""
+        self._runs += 1
         run = Restoring(
-            run_id or run_name(RESTORE_DAG, f"run-{self._runs}"),
+            run_name(RESTORE_DAG, f"run-{self._runs}"),
             RESTORES,
             undoes=undoes,
             courses=frozenset(courses) or None,
@@ -474,13 +473,12 @@ class World:
         def approve() -> None:
             deployment = self.deployment()
             asked = ask(deployment, run)
-            if asked is not None and answer is not None:
+            if asked is not None:
                 said = {"digest": asked.digest, "reason": "seen and agreed", **given}
                 answered(deployment, run, Answer(answer, said, "dana", deployment.now()))
-            elif asked is not None:
-                raise HeldError("nobody has answered")
+                answered_then(run)
 
-        return self._run(run, list(RESTORE_STEPS), before or {}, RESTORE_STEPS, {"apply": approve})
+        return self._run(run, list(RESTORE_STEPS), {}, RESTORE_STEPS, {"apply": approve})
 
     def approvals(self) -> list[dict[str, Any]]:
         """Every request there was, in order."""

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from include.groupsync.model.approval import APPROVE_COURSES, REJECT
+from include.groupsync.steps import RESTORE_STEPS, step
+from include.groupsync.steps.run import Restoring
 from tests.machine.faults import Killed, Line
 from tests.world import NO_BREAKER, Outcome, World
 
@@ -195,6 +197,21 @@ def test_b4_of_a_restore_only_these_courses_may_be_approved(synced: World) -> No
     assert (run.state, run.failed_step) == ("held", "outcome")
     assert "were not approved, or are blocked, and were not restored" in run.error
     assert (set(synced.moodle.groups("C1")), set(synced.moodle.groups("C2"))) == ({"G1", "G2"}, set())
+
+
+def test_b4_an_answer_about_another_plan_is_not_stretched_to_this_one(synced: World) -> None:
+    """Somebody repeats single tasks after the answer: the plan is made anew, and holds something else."""
+    synced.configure({**NO_BREAKER, "breaker": {**NO_BREAKER["breaker"], "run_deletes": {"count": 0}}})
+
+    def plan_anew(run: Restoring) -> None:
+        synced.by_hand.call("core_group_delete_groups", groupids=[synced.moodle.groups("C2")["G1"].id])
+        for name in ("read_moodle", "plan_restore", "read_use", "circuit_breaker"):
+            step(name, RESTORE_STEPS)(synced.deployment(), run)
+
+    run = synced.restore("first-run", answered_then=plan_anew)
+    assert (run.failed_step, run.writes) == ("apply", 0)
+    assert "not the one that was asked about" in str(run.errors["apply"])
+    assert synced.approvals()[-1]["state"] == "refused"
 
 
 def test_j3_an_unknown_run_is_named_with_those_there_are(synced: World) -> None:

@@ -5,6 +5,7 @@ somebody has changed since is left, with a finding; what a hand had made and a d
 and is not ours (``BY_HAND``).  A description's format is not in a plan, and is not restored.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -169,6 +170,8 @@ class _Restore:
         self.read -= {row["course_id"] for row in rows(snapshot.unread)}
         self.enrolled = {(row["course_id"], row["user_id"]) for row in rows(snapshot.participants)}
         self.users = {row["user_id"]: row["user"] for row in rows(snapshot.users)}
+        # A key that two accounts have names neither (rule K3): they are named by their ids.
+        self.ambiguous = {user for user, accounts in Counter(self.users.values()).items() if accounts > 1}
         self.changes: list[Change] = []
         self.findings: list[Finding] = []
         self.coming: set[tuple[Kind, int]] = set()  # old ids of what is created again
@@ -290,7 +293,9 @@ class _Restore:
         if kind is Kind.LINK:
             thing: Link | Membership = Link(net.course, named[0], named[1])
         else:
-            user = self.users.get(second) or net.user or keys.without_idnumber(second)
+            user = self.users.get(second) or net.user
+            if user is None or user in self.ambiguous:
+                user = keys.without_idnumber(second)
             if net.was and (net.course_id, second) not in self.enrolled:
                 self._defer(net.course, named[0], user)
                 return

@@ -40,17 +40,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     if run.release is not None and not verdict.blocked:
         parts = approved_split(deployment, run, folder, plan, verdict, parts)
     folder.save_frame("plan", plan.frame, PLAN)
-    folder.save_frame("held", parts.held.frame, PLAN)
-    folder.save_frame("released", parts.released.frame, PLAN)
-    summary = {
-        "journal_entry": journal_entry,
-        "digest": plan.digest,
-        "counts": plan.counts,
-        "released": {"digest": parts.released.digest, "changes": len(parts.released)},
-        "held": {"digest": parts.held.digest, "changes": len(parts.held)},
-        "releasable": {"digest": parts.releasable.digest, "changes": len(parts.releasable)},
-    }
-    folder.save_json("plan", summary)
+    save_parts(folder, {"journal_entry": journal_entry, "digest": plan.digest, "counts": plan.counts}, parts)
     folder.save_json("verdict", verdict.document())
     if verdict.blocked:
         raise BlockedError(
@@ -58,6 +48,15 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
             + "; ".join(trip.text for trip in verdict.blocked)
         )
     return {"changes": len(plan), "trips": len(verdict.trips), "held": len(parts.held)}
+
+
+def save_parts(folder: RunFolder, about: Mapping[str, Any], parts: Split) -> None:
+    """What goes and what is held, and ``plan.json`` with what it says ``about`` the plan and with both digests."""
+    folder.save_frame("held", parts.held.frame, PLAN)
+    folder.save_frame("released", parts.released.frame, PLAN)
+    every = {"released": parts.released, "held": parts.held, "releasable": parts.releasable}
+    told = {name: {"digest": part.digest, "changes": len(part)} for name, part in every.items()}
+    folder.save_json("plan", {**about, **told})
 
 
 def load_split(folder: RunFolder) -> Split:

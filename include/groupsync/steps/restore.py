@@ -28,9 +28,9 @@ from include.groupsync.restore.plan import Entry, net_of, restore
 from include.groupsync.state import approvals, history, ledger
 from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.approve import Request, question
-from include.groupsync.steps.decide import load_judged
+from include.groupsync.steps.decide import load_judged, save_parts
 from include.groupsync.steps.read import known_ids, save_ledger, settle
-from include.groupsync.steps.release import require_approved
+from include.groupsync.steps.release import refuse, require_approved
 from include.groupsync.steps.run import (
     Deployment,
     Restoring,
@@ -129,12 +129,7 @@ def apply(deployment: Deployment, run: Restoring, folder: RunFolder) -> Mapping[
     With ``let_go`` Moodle is not written to: what that restore brought back is given to its terms again (rule J5).
     """
     parts = _released(deployment, run)
-    folder.save_frame("held", parts.held.frame, PLAN)
-    folder.save_frame("released", parts.released.frame, PLAN)
-    document = folder.json("plan")
-    document["released"] = {"digest": parts.released.digest, "changes": len(parts.released)}
-    document["held"] = {"digest": parts.held.digest, "changes": len(parts.held)}
-    folder.save_json("plan", document)
+    save_parts(folder, folder.json("plan"), parts)
     if run.dry_run or run.let_go:
         folder.save_frame("outcomes", frame_of([], OUTCOME), OUTCOME)
         return {"let_go": _let_go(deployment, run, folder)} if run.let_go else {}
@@ -215,14 +210,17 @@ def _scope(courses: pd.DataFrame, managed: Mapping[str, pd.DataFrame]) -> pd.Dat
 
 
 def _released(deployment: Deployment, run: Restoring) -> Split:
-    """NotReleased where a person's answer may not be used (any more)."""
+    """NotReleased where a person's answer may not be used (any more), or was about another plan."""
     plan, verdict = load_judged(run.folder(deployment))
     parts = split(plan, verdict)
     if run.dry_run:
         return Split(plan.only(plan.frame["kind"].isna()), parts.held, parts.releasable)
-    if request_of(deployment, run):
-        return with_approved(plan, verdict, require_approved(deployment, run).courses)
-    return parts
+    if not request_of(deployment, run):
+        return parts
+    approval = require_approved(deployment, run)
+    if parts.releasable.digest != approval.digest:
+        refuse(deployment, approval, "the plan that is to be applied is not the one that was asked about")
+    return with_approved(plan, verdict, approval.courses)
 
 
 def _let_go(deployment: Deployment, run: Restoring, folder: RunFolder) -> dict[str, int]:

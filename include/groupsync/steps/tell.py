@@ -1,6 +1,7 @@
 """Tell what happened: the report whatever happened, and the outcome that makes the run red or green."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import pandas as pd
@@ -15,35 +16,13 @@ from include.groupsync.report.changes import courses_of
 from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
+from include.groupsync.steps import RESTORE_STEPS, STEPS
 from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
 
-_BEFORE = (
-    "check_identity",
-    "extract",
-    "read_moodle",
-    "validate",
-    "diff_groupings",
-    "diff_groups",
-    "diff_memberships",
-    "read_use",
-    "circuit_breaker",
-    "apply",
-    "verify",
-)
-_BEFORE_OF_RESTORE = (
-    "check_identity",
-    "read_moodle",
-    "plan_restore",
-    "read_use",
-    "circuit_breaker",
-    "apply",
-    "verify",
-    "list_work",
-)
 _LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 
 
@@ -92,7 +71,9 @@ def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
 
 
 def _before(run: Run) -> tuple[str, ...]:
-    return _BEFORE_OF_RESTORE if isinstance(run, Restoring) else _BEFORE
+    """The steps that come before the report."""
+    every = RESTORE_STEPS if isinstance(run, Restoring) else STEPS
+    return tuple(takewhile(lambda name: name != "report", every))
 
 
 def _restore_of(run: Run, folder: RunFolder) -> Mapping[str, Any] | None:

@@ -1,6 +1,6 @@
 """The plan that takes a run back (rules J3, J4)."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -145,6 +145,15 @@ def test_j3_a_person_without_a_source_key_comes_back_by_the_account() -> None:
         member["user"] = None if member["user_id"] == 4 else member["user"]
     named = {c.thing.user for c in back(entries, now).plan.changes() if isinstance(c.thing, Membership)}
     assert named == {"u1", "u2", "#4"}
+
+
+def test_k3_two_accounts_of_one_key_come_back_by_their_ids() -> None:
+    now = site()
+    entries = now.apply(DELETES)
+    snapshot = now.snapshot()
+    twins = frame_of([{"user_id": 1, "user": "u1"}, {"user_id": 2, "user": "u1"}], SCHEMAS["users"])
+    plan = restore(entries, replace(snapshot, users=twins)).plan
+    assert {c.thing.user for c in plan.changes() if isinstance(c.thing, Membership)} == {"#1", "#2"}
 
 
 def test_j3_what_the_run_did_not_do_is_not_restored() -> None:
