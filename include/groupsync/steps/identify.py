@@ -26,7 +26,7 @@ def answers_of(deployment: Deployment, client: MoodleClient, ask: Ask[Any] = lam
     ``ask`` puts a question, and may answer for a side that fails; by default the failure is everybody's.
     """
     stamps, databases = {}, {}
-    for conn_id in source_connections(deployment):
+    for conn_id in deployment.settings.source_connections:
         if deployment.environment == SANDBOX:
             stamps[conn_id] = ask(partial(_stamp_of_source, deployment, conn_id))
         else:
@@ -76,11 +76,6 @@ def check_identity(deployment: Deployment, run: Run, folder: RunFolder) -> Mappi
 def as_document(side: Side) -> dict[str, Any]:
     """A side as plain values, for a run's files."""
     return asdict(side) | {"agrees": side.agrees}
-
-
-def source_connections(deployment: Deployment) -> list[str]:
-    """The connections that the remote tables and the mappings are read over."""
-    return deployment.settings.source_connections
 
 
 def _asked(deployment: Deployment, conn_id: str) -> AbstractContextManager[SourceDatabase]:
