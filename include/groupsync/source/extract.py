@@ -117,7 +117,7 @@ def _of_table(database: SourceDatabase, name: str, table: str, configured: Mappi
     source = sa.table(bare, *(sa.column(column) for column in dict.fromkeys(found.values())), schema=schema or None)
     statement = sa.select(*source.columns)
     if "term" in configured:
-        statement = statement.where(source.columns[found["term"]] == sa.bindparam("term"))
+        statement = statement.where(source.columns[found["term"]] == sa.bindparam("term", type_=sa.String))
     return statement
 
 
@@ -141,7 +141,7 @@ def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextCl
             f" known: {', '.join(f':{bind}' for bind in binds)}"
         )
     lists: list[sa.BindParameter[Any]] = [
-        sa.bindparam(bind, expanding=True) for bind in sorted(used) if isinstance(binds[bind], list)
+        sa.bindparam(bind, expanding=True, type_=sa.String) for bind in sorted(used) if isinstance(binds[bind], list)
     ]
     return statement.bindparams(*lists), {bind: binds[bind] for bind in used}
 
