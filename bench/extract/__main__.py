@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Imported before anything is measured, as pandas is.
-import adbc_driver_postgresql.dbapi
+import adbc_driver_postgresql.dbapi  # noqa: F401
 import adbc_driver_sqlite.dbapi  # noqa: F401
 import pandas as pd
 import sqlalchemy as sa

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
@@ -63,7 +64,7 @@ def read_dataset(
         table = read_file(database, name, sql_folder / str(dataset.sql), binds)
     found = _check_columns(name, table.column_names, configured)
     columns = {ours: table.column(found[ours]) for ours in configured}
-    columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
+    columns["source_row"] = pa.array(np.arange(1, table.num_rows + 1), WHOLE)
     return conform(arrow_backed(pa.table(columns)), REMOTE[name])
 
 
