@@ -4,7 +4,9 @@ CMIS and SITS are as they are at a university, in files of their own; the summer
 """
 # ruff: noqa: S608 (the tables in its SQL are its own)
 
+import csv
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 from include.groupsync.model.term import Calendar, Term
+from include.groupsync.source.derive import DROPPED, LEFT
 from sandbox.university import University, generate
 from tests.sample import CALENDAR, TABLES, TERM, native, sample_world, write_native
 from tests.world import Outcome, World
@@ -85,6 +88,17 @@ def destructive(run: Outcome) -> list[str]:
     return [call.function for call in run.calls if "delete" in call.function or "unassign" in call.function]
 
 
+def tells_who_was_left_out(run: Outcome) -> None:
+    """Counted on the report's page, by key and with the reason in the file beside it."""
+    with (run.folder.path / "left_out.csv").open(encoding="utf-8", newline="") as file:
+        reasons = Counter(row["reason"] for row in csv.DictReader(file))
+    counts = run.report["derived"]
+    assert reasons == {reason: counts[f"left out: {reason}"] for reason in reasons}
+    assert {DROPPED, LEFT} <= reasons.keys()
+    page = (run.folder.path / "report.html").read_text(encoding="utf-8")
+    assert all(f"<td>left out: {reason}</td>" in page for reason in reasons)
+
+
 @contextmanager
 def in_july(folder: Path, university: University) -> Iterator[World]:
     """The summer term is in Moodle."""
@@ -113,8 +127,9 @@ def test_what_was_made_of_the_new_year_before_is_held_while_half_of_it_is_missin
 ) -> None:
     """The timetable of July was provisional: two terms are held, neither loses anything, and then nothing is to do."""
     with in_july(tmp_path, university) as world:
-        world.sync(TERM.key)
+        july = world.sync(TERM.key)
         assert seen(world) == as_it_should_be
+        tells_who_was_left_out(july)
         rollover(tmp_path)
         world.now = AUGUST
         for term, rules in ((SUMMER, {"empty", "blackout"}), (TERM, {"blackout", "run_deletes", "courses_emptied"})):
