@@ -148,6 +148,19 @@ def test_m4_who_is_not_enrolled_in_that_course_is_deferred() -> None:
     ]  # fmt: skip
 
 
+def test_each_row_that_has_to_wait_is_told_with_its_reason() -> None:
+    """Whatever stands between them in the table."""
+    rows_of = [
+        listed("C1", "G1", "cid", 1), listed("C1", "G1", "ann", 2), listed("C1", "NEW", "ann", 3),
+        listed("C1", "G1", "bob", 4), listed("C1", "NEW", "bob", 5),
+    ]  # fmt: skip
+    groups = [*GROUPS, group(1, None, "NEW", fate="waiting")]
+    found = Sides(rows_of, enrolled=[(1, CID)], groups=groups).compare()
+    assert moves(found) == {"+ C1 G1 cid"}
+    enrolment, approval = "the person is not enrolled in the course", "its group waits for a re-key to be approved"
+    assert sorted(reasons(found)) == [(2, enrolment), (3, approval), (4, enrolment), (5, approval)]
+
+
 def test_k5_two_rows_of_one_membership_add_it_once() -> None:
     """The first row is the one that asks for it."""
     found = Sides([listed("C1", "G1", "ann", 4), listed("C1", "G1", "ann", 2)]).compare()
