@@ -1,0 +1,152 @@
+"""A message about a run, as a person reads it: a subject, plain text, and HTML that fits a phone (rules W2, W3)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.groupsync.model.alert import Condition, News, Severity
+from include.groupsync.report.pages import render
+
+# A mail programme takes no style sheet from elsewhere, and some take none at all: colours are given in place.
+_COLOURS = {"critical": "#8c1d18", "error": "#b3261e", "warning": "#8a5a00", "over": "#1b6e36", "summary": "#35506b"}
+_ONCE = "You get this once. The next message comes when something is added, gets worse, or is over."
+_FINDINGS = {"error": "errors", "quarantined": "rows set aside", "warning": "warnings", "deferred": "deferred"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run was: the environment, the site's address, the term (or the restore), the run and its page."""
+
+    environment: str
+    site: str
+    scope: str
+    run_id: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """``level`` is a severity, ``over`` or ``summary``."""
+
+    level: str
+    subject: str
+    text: str
+    html: str
+
+
+def alert_message(news: News, place: Place) -> Message:
+    """What is new, what is over and what goes on, in one message."""
+    first = (news.new or news.over)[0]
+    level = str(first.severity) if news.new else "over"
+    word = level.upper()
+    more = len(news.new or news.over) - 1
+    headline = (first.what if news.new else f"over: {first.what}") + (f" (and {more} more)" if more else "")
+    if not news.new and not news.still:
+        headline = f"all is well again: {first.what}" + (f" (and {more} more)" if more else "") + ", is over"
+    return _message(level, f"{word} {place.scope}: {headline}", place, _alert_parts(news, place), _ONCE)
+
+
+def summary_message(document: Mapping[str, Any], headline: str, place: Place, answer_at: str) -> Message:
+    """The counts of a run's report, as its document has them."""
+    parts = [
+        {"title": headline, "colour": _COLOURS["summary"], "tag": "summary", "facts": list(_counts(document))},
+    ]
+    if answer_at:
+        parts[0]["link"] = ("See what is held, and answer", answer_at)
+    return _message("summary", f"{place.scope}: {headline}", place, parts, "")
+
+
+def _message(level: str, subject: str, place: Place, parts: list[dict[str, Any]], note: str) -> Message:
+    every = [("environment", place.environment), ("Moodle", place.site), ("for", place.scope), ("run", place.run_id)]
+    where = [(name, value) for name, value in every if value]
+    html = render("alert.html", subject=subject, parts=parts, where=where, page=place.page, note=note)
+    environment = place.environment or "no environment"
+    # One line: a break in a name would be a header of its own.
+    one_line = " ".join(f"groupsync {environment}: {subject}".split())
+    return Message(level, one_line[:250], "\n".join(_text(parts, where, place.page, note)), html)
+
+
+def _text(parts: list[dict[str, Any]], where: list[tuple[str, str]], page: str, note: str) -> Iterator[str]:
+    for part in parts:
+        yield f"{part['tag'].upper()}: {part['title']}"
+        yield from (f"  {name}: {value}" if name else f"  {value}" for name, value in part["facts"])
+        if "link" in part:
+            yield f"  {part['link'][0]}: {part['link'][1]}"
+        yield ""
+    yield from (f"{name}: {value}" for name, value in where)
+    yield f"the run's page: {page}"
+    if note:
+        yield ""
+        yield note
+
+
+def _alert_parts(news: News, place: Place) -> list[dict[str, Any]]:
+    new = [_part(one, str(one.severity), place) for one in news.new]
+    over = [
+        {"title": one.what, "tag": "over", "colour": _COLOURS["over"], "facts": [("it began", _when(one))]}
+        for one in news.over
+    ]
+    still = [
+        {
+            "title": one.what,
+            "tag": "still open",
+            "colour": _COLOURS[one.severity],
+            "facts": [("since", _when(one))],
+        }
+        for one in news.still
+    ]
+    return [*new, *over, *still]
+
+
+def _part(one: Condition, tag: str, place: Place) -> dict[str, Any]:
+    facts = [("", number) for number in one.numbers]
+    facts += [("since", _when(one) + (", the run below" if one.run_id == place.run_id else ""))]
+    facts += [("what to do", one.todo)]
+    link = {"link": ("Look at it, and answer", one.link)} if one.link else {}
+    return {"title": one.what, "tag": tag, "colour": _COLOURS[one.severity], "facts": facts} | link
+
+
+def _when(one: Condition) -> str:
+    return f"{one.since[:16].replace('T', ' ')} UTC"
+
+
+def _counts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The report's counts, a line each."""
+    plan = document["plan"]
+    if plan is not None:
+        for kind, actions in plan["counts"].items():
+            made = {
+                action: document["applied"].get(f"{kind} {action}", {}) for action in ("create", "update", "delete")
+            }
+            told = [
+                f"{planned:,} to {action}" + (f", {made[action].get('done', 0):,} done" if planned else "")
+                for action, planned in actions.items()
+                if planned
+            ]
+            yield f"{kind}s", "; ".join(told) or "nothing to change"
+        yield "held", f"{plan['held']['changes']:,} changes"
+    courses = document["courses"]
+    yield "courses changed", f"{courses['affected']:,} of {courses['in_scope']:,}"
+    if courses["unread"]:
+        yield "courses that could not be read", f"{courses['unread']:,}"
+    left = sum(n for outcomes in document["applied"].values() for outcome, n in outcomes.items() if outcome != "done")
+    yield "changes not made", f"{left:,}"
+    for severity, name in _FINDINGS.items():
+        found = sum(n for what, n in document["findings"]["counts"].items() if what.split(" ")[0] == severity)
+        if found:
+            yield name, f"{found:,}"
+    trips = [one for one in (document["verdict"] or {}).get("observations", []) if one["tripped"]]
+    yield (
+        "circuit breaker",
+        f"{len(trips)} trips: {', '.join(sorted({one['rule'] for one in trips}))}" if trips else "quiet",
+    )
+    failed = [step["name"] for step in document["steps"] if step["ok"] is False]
+    if failed:
+        yield "failed steps", ", ".join(failed)
+    yield "seconds", f"{sum(step['seconds'] or 0 for step in document['steps']):,.0f}"
+
+
+def notify_type(level: str) -> str:
+    """What a chat service is told about how bad it is: failure, warning, success or info."""
+    known = {"over": "success", "summary": "info", str(Severity.WARNING): "warning"}
+    return known.get(level, "failure")
