@@ -84,8 +84,12 @@ def moodle_group_sync() -> None:
         step("read_use"),
         step("circuit_breaker", outlets=[plan_asset()]),
         step(
-            "apply", outlets=[moodle_asset()], pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)
-        ),  # a killed one goes on
+            "apply",
+            outlets=[moodle_asset()],
+            pool="moodle_writes",
+            retries=2,  # a killed one goes on
+            retry_delay=timedelta(minutes=1),
+        ),
         step("verify"),
         # These run whatever happened; they read what each step left, so that no failure hides.
         step("report", trigger_rule="all_done"),

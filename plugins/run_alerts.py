@@ -6,7 +6,10 @@ component imports this file at start, so everything heavy is imported inside the
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, Any
@@ -173,13 +176,24 @@ def _apprise(conn_id: str, message: Message) -> None:
         configured = config if isinstance(config, list) else [config]
         for one in configured:
             mask_secret(one["path"])
-        hook.set_config_from_conn(connection, services)
+        with _quiet("apprise"):  # it would log an address that it does not know, with whatever secret is in it
+            hook.set_config_from_conn(connection, services)
         if len(services) < len(configured):
             raise ValueError("a 'path' of its config is no address that Apprise knows")
         if not services.notify(body=message.text, title=message.subject, notify_type=notify_type(message.level)):
             raise ValueError("the service did not take the message; the lines above have its answer")
 
     _sent(conn_id, "its service", notify)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    was, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was
 
 
 def _sent(conn_id: str, who: str, attempt: Any, address: str = "") -> None:

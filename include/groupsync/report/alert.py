@@ -1,6 +1,6 @@
 """A message about a run, as a person reads it: a subject, plain text, and HTML that fits a phone (rules W2, W3)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,20 @@ class Place:
     page: str
 
 
+Fact = tuple[str, str]  # what it is, which may be empty, and the value
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a message tells; ``link`` is what to press, and where it leads."""
+
+    tag: str
+    title: str
+    colour: str
+    facts: tuple[Fact, ...]
+    link: Fact | None = None
+
+
 @dataclass(frozen=True)
 class Message:
     """``level`` is a severity, ``over`` or ``summary``."""
@@ -36,81 +50,64 @@ class Message:
 
 def alert_message(news: News, place: Place) -> Message:
     """What is new, what is over and what goes on, in one message."""
-    first = (news.new or news.over)[0]
+    first, *others = news.new or news.over
+    more = f" (and {len(others)} more)" if others else ""
     level = str(first.severity) if news.new else "over"
-    word = level.upper()
-    more = len(news.new or news.over) - 1
-    headline = (first.what if news.new else f"over: {first.what}") + (f" (and {more} more)" if more else "")
-    if not news.new and not news.still:
-        headline = f"all is well again: {first.what}" + (f" (and {more} more)" if more else "") + ", is over"
-    return _message(level, f"{word} {place.scope}: {headline}", place, _alert_parts(news, place), _ONCE)
+    headline = f"{first.what}{more}"
+    if not news.new:
+        headline = f"{headline}, is over" if news.still else f"all is well again: {headline}, is over"
+    return _message(level, f"{level.upper()} {place.scope}: {headline}", place, _parts(news, place), _ONCE)
 
 
 def summary_message(document: Mapping[str, Any], headline: str, place: Place, answer_at: str) -> Message:
     """The counts of a run's report, as its document has them."""
-    parts = [
-        {"title": headline, "colour": _COLOURS["summary"], "tag": "summary", "facts": list(_counts(document))},
-    ]
-    if answer_at:
-        parts[0]["link"] = ("See what is held, and answer", answer_at)
-    return _message("summary", f"{place.scope}: {headline}", place, parts, "")
+    link = ("See what is held, and answer", answer_at) if answer_at else None
+    part = Part("summary", headline, _COLOURS["summary"], tuple(_counts(document)), link)
+    return _message("summary", f"{place.scope}: {headline}", place, [part], "")
 
 
-def _message(level: str, subject: str, place: Place, parts: list[dict[str, Any]], note: str) -> Message:
+def _message(level: str, subject: str, place: Place, parts: Sequence[Part], note: str) -> Message:
     every = [("environment", place.environment), ("Moodle", place.site), ("for", place.scope), ("run", place.run_id)]
     where = [(name, value) for name, value in every if value]
     html = render("alert.html", subject=subject, parts=parts, where=where, page=place.page, note=note)
-    environment = place.environment or "no environment"
     # One line: a break in a name would be a header of its own.
-    one_line = " ".join(f"groupsync {environment}: {subject}".split())
+    one_line = " ".join(f"groupsync {place.environment or 'without environment'}: {subject}".split())
     return Message(level, one_line[:250], "\n".join(_text(parts, where, place.page, note)), html)
 
 
-def _text(parts: list[dict[str, Any]], where: list[tuple[str, str]], page: str, note: str) -> Iterator[str]:
+def _text(parts: Sequence[Part], where: Sequence[Fact], page: str, note: str) -> Iterator[str]:
     for part in parts:
-        yield f"{part['tag'].upper()}: {part['title']}"
-        yield from (f"  {name}: {value}" if name else f"  {value}" for name, value in part["facts"])
-        if "link" in part:
-            yield f"  {part['link'][0]}: {part['link'][1]}"
+        yield f"{part.tag.upper()}: {part.title}"
+        yield from (f"  {name}: {value}" if name else f"  {value}" for name, value in part.facts)
+        if part.link is not None:
+            yield f"  {part.link[0]}: {part.link[1]}"
         yield ""
     yield from (f"{name}: {value}" for name, value in where)
     yield f"the run's page: {page}"
     if note:
-        yield ""
-        yield note
+        yield from ("", note)
 
 
-def _alert_parts(news: News, place: Place) -> list[dict[str, Any]]:
-    new = [_part(one, str(one.severity), place) for one in news.new]
-    over = [
-        {"title": one.what, "tag": "over", "colour": _COLOURS["over"], "facts": [("it began", _when(one))]}
-        for one in news.over
+def _parts(news: News, place: Place) -> list[Part]:
+    return [
+        *(_new(one, place) for one in news.new),
+        *(Part("over", one.what, _COLOURS["over"], (("it began", _when(one)),)) for one in news.over),
+        *(Part("still open", one.what, _COLOURS[one.severity], (("since", _when(one)),)) for one in news.still),
     ]
-    still = [
-        {
-            "title": one.what,
-            "tag": "still open",
-            "colour": _COLOURS[one.severity],
-            "facts": [("since", _when(one))],
-        }
-        for one in news.still
-    ]
-    return [*new, *over, *still]
 
 
-def _part(one: Condition, tag: str, place: Place) -> dict[str, Any]:
-    facts = [("", number) for number in one.numbers]
-    facts += [("since", _when(one) + (", the run below" if one.run_id == place.run_id else ""))]
-    facts += [("what to do", one.todo)]
-    link = {"link": ("Look at it, and answer", one.link)} if one.link else {}
-    return {"title": one.what, "tag": tag, "colour": _COLOURS[one.severity], "facts": facts} | link
+def _new(one: Condition, place: Place) -> Part:
+    since = _when(one) + (", the run below" if one.run_id == place.run_id else "")
+    facts = (*(("", number) for number in one.numbers), ("since", since), ("what to do", one.todo))
+    link = ("Look at it, and answer", one.link) if one.link else None
+    return Part(one.severity, one.what, _COLOURS[one.severity], facts, link)
 
 
 def _when(one: Condition) -> str:
     return f"{one.since[:16].replace('T', ' ')} UTC"
 
 
-def _counts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _counts(document: Mapping[str, Any]) -> Iterator[Fact]:
     """The report's counts, a line each."""
     plan = document["plan"]
     if plan is not None:

@@ -199,7 +199,7 @@ def differs(record: Mapping[str, Any], places: int, connections: Collection[str]
     return Condition(
         key="verify",
         severity=Severity.ERROR,
-        what=f"Moodle differs from what was written in {_many(places, 'place')}",
+        what=f"verify: Moodle differs from what was written in {_many(places, 'place')}",
         todo=_TODO["verify"],
         aspects=frozenset({"differs"}),
     )
