@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import make_msgid
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,8 @@ def _tell(context: Any, alerts: Alerts, deployment: Deployment, run: Run) -> Non
 
     folder, now = run.folder(deployment), deployment.now()
     place = _place(context, alert.scope_of(run), run.run_id, deployment.moodle.url)
+    if place.scope == run.term_key:
+        place = replace(place, term=run.term_key)
     started = _place(context, alert.START, run.run_id, deployment.moodle.url)
     look, root = alert.look_name(run, folder), deployment.runs_root
     _every(

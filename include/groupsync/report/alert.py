@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.groupsync.model.alert import Condition, News, Severity
+from include.groupsync.model.journal import LEFT_UNDONE
 from include.groupsync.report.pages import render
 
 # A mail programme takes no style sheet from elsewhere, and some take none at all: colours are given in place.
@@ -15,13 +16,17 @@ _FINDINGS = {"error": "errors", "quarantined": "rows set aside", "warning": "war
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run was: the environment, the site's address, the term (or the restore), the run and its page."""
+    """Where a run was: the environment, the site's address, the run and its page.
+
+    ``scope`` is whose state it is: the ``term``'s, where there is one, or a restore's.
+    """
 
     environment: str
     site: str
     scope: str
     run_id: str
     page: str
+    term: str = ""
 
 
 Fact = tuple[str, str]  # what it is, which may be empty, and the value
@@ -67,7 +72,7 @@ def summary_message(document: Mapping[str, Any], headline: str, place: Place, an
 
 
 def _message(level: str, subject: str, place: Place, parts: Sequence[Part], note: str) -> Message:
-    every = [("environment", place.environment), ("Moodle", place.site), ("for", place.scope), ("run", place.run_id)]
+    every = [("environment", place.environment), ("Moodle", place.site), ("term", place.term), ("run", place.run_id)]
     where = [(name, value) for name, value in every if value]
     html = render("alert.html", subject=subject, parts=parts, where=where, page=place.page, note=note)
     # One line: a break in a name would be a header of its own.
@@ -126,7 +131,8 @@ def _counts(document: Mapping[str, Any]) -> Iterator[Fact]:
     yield "courses changed", f"{courses['affected']:,} of {courses['in_scope']:,}"
     if courses["unread"]:
         yield "courses that could not be read", f"{courses['unread']:,}"
-    left = sum(n for outcomes in document["applied"].values() for outcome, n in outcomes.items() if outcome != "done")
+    outcomes = [pair for one in document["applied"].values() for pair in one.items()]
+    left = sum(n for outcome, n in outcomes if outcome in LEFT_UNDONE)
     yield "changes not made", f"{left:,}"
     for severity, name in _FINDINGS.items():
         found = sum(n for what, n in document["findings"]["counts"].items() if what.split(" ")[0] == severity)
@@ -140,7 +146,8 @@ def _counts(document: Mapping[str, Any]) -> Iterator[Fact]:
     failed = [step["name"] for step in document["steps"] if step["ok"] is False]
     if failed:
         yield "failed steps", ", ".join(failed)
-    yield "seconds", f"{sum(step['seconds'] or 0 for step in document['steps']):,.0f}"
+    minutes, seconds = divmod(round(sum(step["seconds"] or 0 for step in document["steps"])), 60)
+    yield "took", f"{minutes} min {seconds} s"
 
 
 def notify_type(level: str) -> str:

@@ -172,9 +172,14 @@ def _rules(trips: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 
 def _limit(trip: Mapping[str, Any]) -> str:
-    if trip["limit"] in (None, 0):
+    """In per cent where it is a share, or a multiple of a median; ``limit`` None: what cannot be switched off."""
+    limit = trip["limit"]
+    if limit in (None, 0):
         return "none allowed"
-    return f"{'at least' if trip['at_least'] else 'limit'} {trip['limit']:g}"
+    of_median = trip["rule"] == "volume"
+    number = f"{limit:.0%}" if of_median or 0 < limit < 1 else f"{limit:g}"
+    seen = f"{trip['observed']:.0%} of it, " if of_median and trip["observed"] is not None else ""
+    return f"{seen}{'at least' if trip['at_least'] else 'limit'} {number}"
 
 
 def not_made(outcomes: Mapping[str, int], undone: Mapping[str, int]) -> Condition | None:
