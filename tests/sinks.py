@@ -71,7 +71,7 @@ class Receiver:
     @property
     def connection(self) -> str:
         """As AIRFLOW_CONN_... has it."""
-        config = {"path": f"json://127.0.0.1:{self.port}/services/T0PSECRET", "tag": "alerts"}
+        config = {"path": f"json://127.0.0.1:{self.port}/services/T0PSECRET"}
         return json.dumps({"conn_type": "apprise", "extra": {"config": config}})
 
 
