@@ -26,6 +26,7 @@ _WHAT = {
     "MoodleUnreachable": "Moodle cannot be reached",
     "OutcomeUnknown": "Moodle did not say whether it has done what it was asked",
     "MoodleRefused": "Moodle refused a call",
+    "ApplyError": "not everything was written",
     "BlockedError": "the circuit breaker blocks the run",
     "LeaseError": "another run is writing to the site",
     "StoppedError": "the run was stopped while it was writing",
@@ -40,7 +41,8 @@ _TODO = {
     "apply": "Start the run again when the cause has ended: it reads what is there and goes on.",
     "verify": "See the rows with rule J2 on the run's page. Run again; look at those courses in Moodle if it stays.",
 }
-_BEFORE_APPLY = ("check_identity", "extract", "read_moodle", "validate", "circuit_breaker", "plan_restore")
+_READING = ("check_identity", "extract", "read_moodle", "plan_restore", "validate", "read_use")
+_PLANNING = ("diff_groupings", "diff_groups", "diff_memberships", "circuit_breaker")
 # A subject of these is a table or a source; another one is another cause.
 _BY_SUBJECT = frozenset({"empty", "stale", "volume", "unmatched", "quarantined"})
 
@@ -68,7 +70,7 @@ def failed_step(step: str, record: Mapping[str, Any] | None, connections: Collec
     numbers = list(_details(error, message))
     if named and error not in _OURS:
         numbers.append(f"connection {', '.join(named)}")
-    if step in _BEFORE_APPLY:
+    if step in _READING + _PLANNING:
         numbers.append(_NOTHING_WRITTEN)
     return Condition(
         key=step,
@@ -137,7 +139,7 @@ def tripped(observations: Iterable[Mapping[str, Any]], held: Held, *, blocked: b
         severity, what = Severity.WARNING, "a source has stopped: everything was applied, from old rows"
         todo = "See to the source's loading. Nothing is deleted until it goes on."
     else:
-        severity, what = Severity.WARNING, "the circuit breaker tripped, and nothing had to be held"
+        severity, what = Severity.WARNING, f"{', '.join(sorted(rules))} tripped, and nothing had to be held"
     if severity is Severity.WARNING and any(one["effect"] == "block" for one in trips):
         severity = Severity.ERROR
     aspects = frozenset(
@@ -226,11 +228,6 @@ def not_released(message: str) -> Condition | None:
         " mended by clearing the release run's task approve.",
         aspects=frozenset({word}),
     )
-
-
-def unfinished(step: str, record: Mapping[str, Any] | None) -> Condition:
-    """One of the last tasks, which run whatever happened, failed or died."""
-    return failed_step(step, record, ())
 
 
 def _many(count: int, thing: str) -> str:

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -29,7 +30,6 @@ from include.groupsync.report.trouble import (
     not_made,
     not_released,
     tripped,
-    unfinished,
 )
 from include.groupsync.steps import RESTORE_STEPS, STEPS
 from include.groupsync.steps.run import Deployment, Restoring, Run, step_records
@@ -68,7 +68,7 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
             if name not in names or (run.release is not None and name == "request_release"):
                 continue
             if record is None or not (record["ok"] or (name == "outcome" and record["error"] in _SAID_AGAIN)):
-                found.append(unfinished(name, record))
+                found.append(failed_step(name, record, ()))
             else:
                 cleared.add(name)
     if "circuit_breaker" in done:
@@ -83,12 +83,15 @@ def _stopped(deployment: Deployment, folder: RunFolder, name: str, record: dict[
     settings = deployment.settings
     connections = {*settings.source_connections, settings.state_connection, settings.moodle.connection}
     if name == "circuit_breaker" and record is not None and record.get("error") == "BlockedError":
-        trip = tripped(folder.json("verdict")["observations"], Held(), blocked=True) if _has_verdict(folder) else None
+        verdict = folder.json("verdict") if folder.has("verdict.json") else {"observations": []}
+        trip = tripped(verdict["observations"], Held(), blocked=True)
         if trip is not None:
             return trip
     if name == "verify" and record is not None and folder.has("findings/verify.parquet"):
         return differs(record, len(folder.frame("findings/verify")), connections)
-    return failed_step(name, record, connections)
+    stopped = failed_step(name, record, connections)
+    left = _left_undone(folder) if name == "apply" and folder.has("outcomes.parquet") else None
+    return stopped if left is None else replace(stopped, numbers=(*stopped.numbers, left.what, *left.numbers))
 
 
 def _judged(
@@ -112,10 +115,6 @@ def _judged(
         cleared.add("release")
         if not folder.json("plan")["held"]["changes"] and not blocking:
             cleared.add("circuit_breaker")
-
-
-def _has_verdict(folder: RunFolder) -> bool:
-    return folder.has("verdict.json")
 
 
 def _held(folder: RunFolder) -> Held:
