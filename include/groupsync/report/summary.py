@@ -61,6 +61,7 @@ def summarise(
         "identity": _json(folder, "identity"),
         "applied": _applied(outcomes),
         "canary": (steps.get("apply") or {}).get("canary"),
+        "derived": (steps.get("extract") or {}).get("derived"),
         "courses": courses,
         "calls": _calls(steps),
         "findings": {

@@ -13,7 +13,7 @@ from include.groupsync.model.journal import LEFT_UNDONE
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
-from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
+from include.groupsync.report.pages import frame_csv, plan_page, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
 from include.groupsync.steps import RESTORE_STEPS, STEPS
@@ -40,8 +40,10 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))
     findings = findings_of(folder)
-    folder.save_text("rejected.csv", rejected_csv(findings))
+    folder.save_text("rejected.csv", frame_csv(findings))
     folder.save_text("rejected.html", rejected_page(document, findings))
+    if document["derived"]:
+        folder.save_text("left_out.csv", frame_csv(folder.frame("source/left_out")))
     if document["verdict"]:
         folder.save_text("verdict.html", verdict_page(document))
     if document["plan"]:
