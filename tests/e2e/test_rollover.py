@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from include.groupsync.model.alert import Severity
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.source.derive import DROPPED, LEFT
+from include.groupsync.steps import Run
+from include.groupsync.steps.alert import look_at
 from sandbox.university import University, generate
 from tests.sample import CALENDAR, TABLES, TERM, native, sample_world, write_native
 from tests.world import Outcome, World
@@ -137,6 +140,12 @@ def test_what_was_made_of_the_new_year_before_is_held_while_half_of_it_is_missin
             assert (run.state, destructive(run)) == ("held", [])
             assert rules <= {rule for rule, _ in run.trips}
             assert run.error.startswith("HELD: ")
+            [alert] = look_at(world.deployment(), Run(run.run_id, term.key), run.folder).conditions
+            assert ("are held; everything else was applied" in alert.what, alert.severity) == (
+                True,
+                Severity.ERROR if "empty" in rules else Severity.WARNING,
+            )
+            assert any("blackout: today is in " in line for line in alert.numbers)
         assert seen(world) == as_it_should_be
         the_other_half(tmp_path)
         world.now = THE_NIGHT_AFTER

@@ -9,7 +9,7 @@ import pandas as pd
 from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
-from include.groupsync.model.journal import Outcome
+from include.groupsync.model.journal import LEFT_UNDONE
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
@@ -22,8 +22,6 @@ from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
-
-_LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 
 
 @recorded
@@ -94,7 +92,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
     # What a release run leaves held was not approved: the next sync run asks about it.
     message = _held_message(folder, held) if run.is_sync and len(held) else None
     outcomes = folder.frame("outcomes")
-    undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, _LEFT_UNDONE)))])
+    undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, LEFT_UNDONE)))])
     if undone:
         first = undone[0]
         return ApplyError(
