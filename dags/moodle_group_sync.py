@@ -27,12 +27,13 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import Param, chain, dag, task
 from release_requests import request_release
 from sync_steps import run_step, term_names
+from term_timetable import TermTimetable
 
 LOST = "Only after the ledger was lost"
 
 
 @dag(
-    schedule=None,
+    schedule=TermTimetable(),  # off, until include/config/terms.yaml says when
     start_date=datetime(2026, 9, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,  # one writer for the site
@@ -45,7 +46,7 @@ LOST = "Only after the ledger was lost"
             type=["null", "string"],
             examples=term_names(),
             title="Term",
-            description="Leave empty for the one that is running today.",
+            description="Leave empty for the one that is running today, and in a backfill: its runs know theirs.",
         ),
         "reclaim": Param(
             False,

@@ -97,21 +97,28 @@ def restore_of(context: Any) -> Run:
 
 def environment_names() -> list[str]:
     """What a form may propose: the environments of the settings, or none where they cannot be read."""
-    return sorted({*_names("GROUPSYNC_SETTINGS", "groupsync.yaml", "environments"), "sandbox"})
+    return sorted({*_names(settings_path(), "environments"), "sandbox"})
 
 
 def term_names() -> list[str]:
     """What a form may propose: the terms of the calendar, the latest first; none where it cannot be read."""
-    return sorted(_names("GROUPSYNC_CALENDAR", "terms.yaml", "terms"), reverse=True)
+    return sorted(_names(calendar_path(), "terms"), reverse=True)
 
 
-def _names(variable: str, file: str, section: str) -> set[str]:
+def settings_path() -> Path:
+    return _path("GROUPSYNC_SETTINGS", PROJECT / "include" / "config" / "groupsync.yaml")
+
+
+def calendar_path() -> Path:
+    return _path("GROUPSYNC_CALENDAR", PROJECT / "include" / "config" / "terms.yaml")
+
+
+def _names(path: Path, section: str) -> set[str]:
     """Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged."""
     import yaml
 
     try:
-        text = _path(variable, PROJECT / "include" / "config" / file).read_text("utf-8")
-        return {str(name) for name in (yaml.safe_load(text) or {}).get(section) or {}}
+        return {str(name) for name in (yaml.safe_load(path.read_text("utf-8")) or {}).get(section) or {}}
     except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
         return set()
 
@@ -128,13 +135,12 @@ def deployment_of_airflow() -> Deployment:
     from include.groupsync.settings import load_calendar, load_settings
     from include.groupsync.steps import Deployment
 
-    config = PROJECT / "include" / "config"
-    settings = load_settings(_path("GROUPSYNC_SETTINGS", config / "groupsync.yaml"))
+    settings = load_settings(settings_path())
     conn_ids = {*settings.source_connections, settings.state_connection}
     return Deployment(
         environment=os.environ.get("GROUPSYNC_ENVIRONMENT", ""),
         settings=settings,
-        calendar=load_calendar(_path("GROUPSYNC_CALENDAR", config / "terms.yaml")),
+        calendar=load_calendar(calendar_path()),
         databases={conn_id: _database(conn_id) for conn_id in sorted(conn_ids)},
         moodle=_moodle(settings.moodle.connection),
         project_root=PROJECT,
@@ -145,14 +151,19 @@ def deployment_of_airflow() -> Deployment:
 
 
 def run_of(context: Any, deployment: Deployment) -> Run:
-    """This DAG run, for the term of its form, or for the one that is running today."""
+    """This DAG run, for the term that is its partition, that of its form, or the one that is running today."""
     from include.groupsync.errors import SettingsError
     from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
     # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.
-    started_on = (context["dag_run"].run_after or deployment.now()).date()
-    term = context["params"].get("term") or deployment.calendar.current(started_on)
+    started_on = deployment.calendar.day_of(context["dag_run"].run_after or deployment.now())
+    partition, asked = context["dag_run"].partition_key, context["params"].get("term")
+    if partition and asked and partition != asked:
+        raise SettingsError(
+            f"the run belongs to term {partition}, and its form says {asked}: start it anew, with one of them empty"
+        )
+    term = partition or asked or deployment.calendar.current(started_on)
     if term is None:
         raise SettingsError(
             f"no term is running on {started_on}: choose one in the trigger form, or correct the calendar"

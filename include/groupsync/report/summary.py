@@ -14,6 +14,7 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 
 _PARTS = (
+    "calendar",
     "source",
     "moodle",
     "groupings",

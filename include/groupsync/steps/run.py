@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -59,6 +59,11 @@ class Deployment:
         if conn_id not in self.databases:
             raise SettingsError(f"connection {conn_id} is not defined: add it in Airflow under Admin, Connections")
         return self.databases[conn_id]
+
+    @property
+    def today(self) -> date:
+        """The university's own day: terms and blackouts begin and end by its clock."""
+        return self.calendar.day_of(self.now())
 
     @cached_property
     def state(self) -> StateEngine:
@@ -131,7 +136,7 @@ def claim_of(run: Run, folder: RunFolder) -> str:
 
 def week_of(deployment: Deployment, run: Run) -> int | None:
     """The week of the run's term, None for a restore, which has none; raises as ``Run.term``."""
-    return None if isinstance(run, Restoring) else run.term(deployment).week_of(deployment.now().date())
+    return None if isinstance(run, Restoring) else run.term(deployment).week_of(deployment.today)
 
 
 R = TypeVar("R", bound=Run)

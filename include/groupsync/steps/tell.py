@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, StaleError
+from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, SettingsError, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
@@ -32,6 +32,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     about = {
         "run_id": run.run_id,
         "term": run.term_key,
+        "week": None if isinstance(run, Restoring) else _week_of(deployment, run),
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
         "reclaim": run.reason if run.reclaim else None,
@@ -68,6 +69,14 @@ def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
     if request_of(deployment, run):
         released(deployment, run, left=plan["held"]["changes"])
     return {"outcome": word}
+
+
+def _week_of(deployment: Deployment, run: Run) -> str | None:
+    """Where in its term the run is, in words; None where the calendar does not have the term: a step has said so."""
+    try:
+        return run.term(deployment).told_on(deployment.today)
+    except SettingsError:
+        return None
 
 
 def _before(run: Run) -> tuple[str, ...]:
