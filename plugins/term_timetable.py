@@ -72,7 +72,8 @@ class TermTimetable(Timetable):
         from include.groupsync.model import schedule
 
         last = last_dagrun_info.run_after if last_dagrun_info else None
-        planned = schedule.due(calendar, _now(), last)
+        backfilled = last is not None and last.microsecond != 0  # see _partition_date
+        planned = schedule.due(calendar, _now(), last, backfilled=backfilled)
         if planned and restriction.earliest and planned.at < restriction.earliest:
             planned = schedule.next_after(calendar, restriction.earliest - _TICK)
         if planned is None or (restriction.latest and planned.at > restriction.latest):
@@ -85,11 +86,9 @@ class TermTimetable(Timetable):
         A day of the range is the one that was typed, whether that was meant in UTC, as the command line means it, or
         by the university's clock.
         """
-        from airflow.models.backfill import NoBackfillRunsToCreate
-
         calendar = _calendar()
         if isinstance(calendar, str):
-            raise NoBackfillRunsToCreate(calendar)
+            raise _no_backfill(calendar)
         from include.groupsync.model import schedule
 
         first = min(earliest.astimezone(UTC).date(), calendar.day_of(earliest))
@@ -97,7 +96,7 @@ class TermTimetable(Timetable):
         terms = schedule.begun(calendar, first, last, calendar.day_of(_now()))
         if not terms:
             known = ", ".join(f"{term.key} ({term.first_on})" for term in calendar.terms)
-            raise NoBackfillRunsToCreate(
+            raise _no_backfill(
                 f"no term that has begun has its first day from {first} to {last}; the calendar has {known}"
             )
         for term in terms:
@@ -139,9 +138,22 @@ def _calendar() -> Calendar | str:
         from include.groupsync.calendar_settings import calendar_now
 
         return calendar_now(calendar_path())
+    except ModuleNotFoundError as error:
+        told = f"{error}: PYTHONPATH has to have the project's root, for every component of Airflow"
     except Exception as error:  # noqa: BLE001 - whatever it is, the scheduler has other DAGs to look after
-        log.error("Nothing of moodle_group_sync is scheduled: %s", error)  # noqa: TRY400 - an error of the file
-        return f"nothing is scheduled: {error}"
+        told = str(error)
+    log.error("Nothing of moodle_group_sync is scheduled: %s", told)
+    return f"nothing is scheduled: {told}"
+
+
+def _no_backfill(why: str) -> Exception:
+    """What page, REST API and command line all show as a refusal, in a dry run too: none of them knows the same."""
+    from airflow.models.backfill import InvalidBackfillDateRange, NoBackfillRunsToCreate
+
+    class NoTerm(InvalidBackfillDateRange, NoBackfillRunsToCreate):
+        pass
+
+    return NoTerm(why)
 
 
 def _scheduled(planned: Planned) -> DagRunInfo:
@@ -151,7 +163,7 @@ def _scheduled(planned: Planned) -> DagRunInfo:
 
 def _partition_date(calendar: Calendar, term: Term) -> pendulum.DateTime:
     """The beginning of the term's first day, and a microsecond: no scheduled run has this date, so that Airflow does
-    not take one for a backfill of the term that is there already."""
+    not take one for a backfill of the term that is there already, and that we can tell the two apart."""
     return pendulum.instance(_midnight(calendar, term.first_on) + _TICK)
 
 

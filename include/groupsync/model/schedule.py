@@ -51,15 +51,17 @@ class Planned:
     term: str
 
 
-def due(calendar: "Calendar", now: datetime, last: datetime | None) -> Planned | None:
+def due(calendar: "Calendar", now: datetime, last: datetime | None, *, backfilled: bool = False) -> Planned | None:
     """The next run to be made, perhaps at once; None where there is none to come.
 
     ``last`` is the time of the latest run that was made; of all that were missed since only the latest is made up for.
-    Without one the schedule begins with what comes next.  Asked again and again at any moment, with the ``last`` of
-    what it answered before, it names each run once.
+    Where the schedule has made none yet, or the latest is ``backfilled``, which is no sign that it has, it begins with
+    what comes next.  Asked again and again at any moment, with the ``last`` of what it answered before, it names each
+    run once.
     """
+    begins = now - _FIRST_GRACE
+    since = begins if last is None else max(begins, last) if backfilled else last
     missed = last_until(calendar, now)
-    since = last if last is not None else now - _FIRST_GRACE
     if missed is not None and missed.at > since:
         return missed
     return next_after(calendar, max(now, since))

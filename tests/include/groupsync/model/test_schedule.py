@@ -142,6 +142,17 @@ def test_the_first_run_is_the_next_and_not_one_that_is_past() -> None:
     assert due(LONDON, tonight.at + timedelta(hours=3), None) != tonight
 
 
+def test_a_backfill_neither_begins_the_schedule_nor_repeats_what_it_has_made() -> None:
+    """On the day after a term was backfilled for the first time, and on the term's first day at midnight."""
+    tonight = Planned(datetime(2027, 11, 21, 2, tzinfo=UTC), "2027-28-T1")
+    of_term = datetime(2027, 9, 26, 23, 0, 0, 1, tzinfo=UTC)
+    assert due(LONDON, datetime(2027, 11, 20, 14, tzinfo=UTC), of_term, backfilled=True) == tonight
+    first = Planned(datetime(2027, 9, 26, 23, tzinfo=UTC), "2027-28-T1")  # made already: it is older than the backfill
+    assert next_after(LONDON, of_term - timedelta(microseconds=2)) == first
+    again = due(LONDON, first.at + timedelta(minutes=3), of_term, backfilled=True)
+    assert again == Planned(first.at + timedelta(hours=1), "2027-28-T1")
+
+
 def test_a_run_in_the_future_is_followed_by_a_later_one() -> None:
     """A clock that was set back does not make what was made already."""
     later = datetime(2028, 2, 3, 2, tzinfo=UTC)
