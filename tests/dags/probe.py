@@ -1,7 +1,8 @@
 """Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
 
 Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
-One line of JSON comes in, ``{}`` or ``{"dag": ..., "conf": ..., "environment": ...}``; one goes out.
+One line of JSON comes in, ``{}`` or ``{"dag": ..., "conf": ..., "environment": ...}`` or what scheduling.py answers;
+one goes out.
 """
 
 import json
@@ -24,6 +25,8 @@ from airflow.models.pool import Pool  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
 from airflow.utils.session import create_session  # noqa: E402
 from sqlalchemy import select  # noqa: E402
+
+from tests.dags import scheduling  # noqa: E402
 
 
 def seen(bag: DagBag) -> dict[str, Any]:
@@ -90,7 +93,8 @@ def main() -> None:
     Pool.create_or_update_pool("moodle_writes", slots=1, description="", include_deferred=False)
     for line in sys.stdin:
         told = json.loads(line)
-        print(json.dumps(run(bag, **told) if told else seen(bag)), file=answers, flush=True)
+        answer = scheduling.answer(bag, **told) if "ask" in told else run(bag, **told) if told else seen(bag)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":
