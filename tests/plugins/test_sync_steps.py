@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 T1 = Term("T1", date(2026, 9, 28), date(2026, 12, 18), "S", "2026", ("T1",))
 T2 = Term("T2", date(2027, 1, 11), date(2027, 3, 26), "S", "2026", ("T2",))
+CALENDAR = Calendar((T1, T2), timezone="Europe/London")
 IN_T1 = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
@@ -21,7 +22,7 @@ IN_T1 = datetime(2026, 11, 29, 12, tzinfo=UTC)
 class Deployed:
     """The part of the deployment that is asked."""
 
-    calendar: Calendar = Calendar((T1, T2), timezone="Europe/London")
+    calendar: Calendar
 
     def now(self) -> datetime:
         return datetime(2027, 6, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ def plugin() -> ModuleType:
 
 def term_of(plugin: ModuleType, partition: str | None, form: str | None, run_after: datetime | None = IN_T1) -> Any:
     context = {"dag_run": AirflowsRun(partition, run_after), "params": {"term": form}}
-    return plugin.run_of(context, Deployed()).term_key
+    return plugin.run_of(context, Deployed(CALENDAR)).term_key
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_two_terms_are_no_term(plugin: ModuleType) -> None:
 def test_a_days_term_is_told_by_the_universitys_clock(plugin: ModuleType, at: str, term: str | None) -> None:
     """Between terms the form has to say it."""
     if term is None:
-        with pytest.raises(SettingsError, match="no term is running on .* choose one in the trigger form"):
+        with pytest.raises(SettingsError, match=r"no term is running on .* choose one in the trigger form"):
             term_of(plugin, None, None, datetime.fromisoformat(at))
     else:
         assert term_of(plugin, None, None, datetime.fromisoformat(at)) == term
