@@ -2,7 +2,8 @@
 ### Keep Moodle's groups in step with the student records, for one term
 
 Reads the mappings and the three remote tables, compares them with Moodle, lets the circuit breaker judge the
-plan, applies what it releases, reads it back, and reports.
+plan, applies what it releases, reads it back, and reports. It runs by itself as `include/config/terms.yaml` says; a
+backfill does one run for each term whose first day is in its range.
 
 | task | what it does | where to look when it is red |
 |---|---|---|
