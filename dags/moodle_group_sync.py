@@ -49,6 +49,14 @@ LOST = "Only after the ledger was lost"
             title="Term",
             description="Leave empty for the one that is running today, and in a backfill: its runs know theirs.",
         ),
+        "mode": Param(
+            "full",
+            type="string",
+            enum=["full", "add", "plan"],
+            title="Mode",
+            description="full: all of it. add: creates, updates and adds, never deletes or removes. plan: shows what"
+            " would be done, and writes nothing.",
+        ),
         "reclaim": Param(
             False,
             type="boolean",

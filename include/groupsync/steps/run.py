@@ -14,6 +14,7 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import RELEASE_DAG, SYNC_DAG
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
@@ -85,6 +86,7 @@ class Run:
     release: str | None = None
     reclaim: bool = False
     reason: str = ""
+    mode: Mode = Mode.FULL
 
     @property
     def is_sync(self) -> bool:

@@ -10,6 +10,7 @@ from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotR
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import Outcome
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
@@ -23,6 +24,8 @@ from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
 
+# Only the first is accepted by itself: a run that left the deletes out is no baseline for any.
+_SYNCED = {Mode.FULL: "applied", Mode.ADD: "added", Mode.PLAN: "planned"}
 _LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 
 
@@ -35,6 +38,7 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "week": None if isinstance(run, Restoring) else _week_of(deployment, run),
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
+        "mode": str(run.mode),
         "reclaim": run.reason if run.reclaim else None,
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
         "restore": _restore_of(run, folder),
@@ -99,7 +103,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return stopped
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
-    message = _held_message(folder, held) if run.is_sync and len(held) else None
+    message = _held_message(folder, held) if run.is_sync and run.mode is not Mode.PLAN and len(held) else None
     outcomes = folder.frame("outcomes")
     undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, _LEFT_UNDONE)))])
     if undone:
@@ -114,7 +118,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return _end_of_restore(run, held)
     if run.is_sync and (told := _stale_message(folder)):
         return StaleError(told), "stale"
-    return None, "applied" if run.is_sync else "released"
+    return None, _SYNCED[run.mode] if run.is_sync else "released"
 
 
 def _end_of_restore(run: Restoring, held: pd.DataFrame) -> tuple[GroupsyncError | None, str]:

@@ -25,6 +25,7 @@ RUN = {
     "week": "week 3 of 12",
     "environment": "sandbox",
     "reported_at": "2026-01-12T02:00:00+00:00",
+    "mode": "full",
     "reclaim": None,
     "approval": None,
     "restore": None,
