@@ -103,15 +103,11 @@ def _is_in(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.
 
 def _joined(frame: pd.DataFrame, columns: list[str], before_last: str = "") -> pd.Series:
     """The parts with colons between them, null where one is; no two lists of parts make one text."""
-    parts = [rewrite(frame[column], _escaped) for column in columns]
+    parts = [rewrite(frame[column], keys.part_of_idnumber) for column in columns]
     text = parts[0]
     for part in parts[1:-1]:
         text = text + ":" + part
     return text + f":{before_last}" + parts[-1]
-
-
-def _escaped(part: str | None) -> str | None:
-    return part.replace("%", "%25").replace(":", "%3A") if part else part
 
 
 # --- groupings and groups
