@@ -1,4 +1,4 @@
-"""What an expectation is: great_expectations' own configuration, with its level, its rule and the reason people read."""
+"""What an expectation is: great_expectations' own configuration, with level, rule and the reason people read."""
 
 from enum import StrEnum
 from typing import Any

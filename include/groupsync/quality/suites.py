@@ -77,7 +77,7 @@ def _keys_of(dataset: str, configured: set[str], settings: Settings) -> tuple[st
 
 def _of_the_right_type(dataset: str, configured: set[str], settings: Settings) -> Iterator[Expectation]:
     """A column that was exchanged for another one, or that the database hands out as another type."""
-    fields = {"course": settings.localcoursefield}
+    fields: dict[str, str] = {"course": settings.localcoursefield}
     if dataset == "memberships":
         fields |= {"group": settings.localgroupfield, "user": settings.localuserfield}
     elif dataset != "mappings":

@@ -1,4 +1,4 @@
-"""What is only watched: references between the datasets, repeated keys, and the numbers that the circuit breaker judges.
+"""What is only watched: references between datasets, repeated keys, and the numbers that the circuit breaker judges.
 
 A threshold stands in one place: what is too much of something, ``breaker/`` says, and here its limit is repeated.
 """

@@ -260,7 +260,7 @@ def test_what_is_only_watched_gates_nothing_although_the_result_is_unsuccessful(
 
 def test_an_expectation_that_cannot_be_evaluated_is_no_pass() -> None:
     """great_expectations calls it failed, with no row that fails: every bad row would be used."""
-    with pytest.raises(QualityError, match="groups: expect_column_values_to_not_be_null .why. could not be evaluated"):
+    with pytest.raises(QualityError, match=r"groups: expect_column_values_to_not_be_null \(why\) could not be"):
         judge("groups", pd.DataFrame({"source_row": [1]}), [sets_aside(
             "expect_column_values_to_not_be_null", "K4", "why", column="gone")])  # fmt: skip
 

@@ -12,7 +12,6 @@ from include.groupsync.model.frames import frame_of
 from include.groupsync.model.plan import Plan
 from include.groupsync.quality.judge import judge
 from include.groupsync.quality.levels import LEVEL, Level
-
 from include.groupsync.quality.watch import NUMBERS, numbers, watched, with_references
 from include.groupsync.settings import Settings
 from include.groupsync.source.clean import clean
