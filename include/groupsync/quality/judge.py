@@ -96,19 +96,23 @@ def _run(dataset: str, frame: pd.DataFrame, suite: list[Expectation]) -> dict[st
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     expectations = gx.ExpectationSuite(name=dataset, expectations=[dict(e) for e in suite])
-    source = context.data_sources.add_pandas("source")
-    batch = source.add_dataframe_asset(dataset).add_batch_definition_whole_dataframe("all")
-    definition = gx.ValidationDefinition(name=dataset, data=batch, suite=context.suites.add(expectations))
+    table = context.data_sources.add_pandas("source").add_dataframe_asset(dataset)
+    # Plain objects: its regular expressions then are Python's, not those of Arrow's engine.
+    given = {"dataframe": frame.astype(object).where(frame.notna(), None)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        outcome = context.validation_definitions.add(definition).run(
-            # Plain objects: its regular expressions then are Python's, not those of Arrow's engine.
-            batch_parameters={"dataframe": frame.astype(object).where(frame.notna(), None)},
-            result_format={
-                "result_format": "COMPLETE",
-                "unexpected_index_column_names": ["source_row"],
-                "include_unexpected_rows": False,
-            },
+        # Of the batch, not by a validation definition: that stores what nobody fetches, for a third of the time.
+        outcome = (
+            table.add_batch_definition_whole_dataframe("all")
+            .get_batch(given)
+            .validate(
+                expectations,
+                result_format={
+                    "result_format": "COMPLETE",
+                    "unexpected_index_column_names": ["source_row"],
+                    "include_unexpected_rows": False,
+                },
+            )
         )
     found: dict[str, Any] = outcome.to_json_dict()
     return found

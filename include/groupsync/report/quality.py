@@ -16,7 +16,7 @@ NEXT_STEPS = {
     "watch": "Nothing follows from it here; look whether the source means it.",
 }
 _WORST = ("critical", "warning", "info")
-_SHOWN = 200  # rows of a table on the page; the CSV has all
+_SHOWN = 20  # rows of each reason on the page; the CSV has all
 
 
 def named_rows(dataset: str, frame: pd.DataFrame, failing: pd.DataFrame) -> pd.DataFrame:
@@ -38,8 +38,7 @@ def set_aside_rows(findings: pd.DataFrame) -> pd.DataFrame:
 
 def quality_csv(failing: pd.DataFrame) -> str:
     """All failing rows (FAILING), what stops the run first."""
-    order = failing["level"].map({"dataset": 0, "row": 1, "watch": 2}).astype("int64")
-    ordered = failing.assign(order=order).sort_values(["order", "dataset", "source_row", "rule"], kind="stable")
+    ordered = failing.assign(order=_order(failing)).sort_values(["order", "dataset", "source_row", "rule"], kind="stable")
     return as_csv([list(FAILING), *(row.values() for row in rows(ordered[list(FAILING)]))])
 
 
@@ -90,9 +89,13 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _first(failing: pd.DataFrame) -> dict[str, Any]:
-    order = failing["level"].map({"dataset": 0, "row": 1, "watch": 2}).astype("int64")
-    ordered = failing.assign(order=order).sort_values(["order", "source_row"], kind="stable")
-    return {"rows": rows(ordered[list(FAILING)].head(_SHOWN)), "total": len(failing)}
+    ordered = failing.assign(order=_order(failing)).sort_values(["order", "reason", "source_row"], kind="stable")
+    shown = ordered.groupby(["level", "rule", "reason"], sort=False).head(_SHOWN)
+    return {"rows": rows(shown[list(FAILING)]), "total": len(failing), "of_each": _SHOWN}
+
+
+def _order(failing: pd.DataFrame) -> pd.Series:
+    return failing["level"].map({"dataset": 0, "row": 1, "watch": 2}).astype("int64")
 
 
 def _number(document: Mapping[str, Any], observation: Mapping[str, Any]) -> dict[str, Any]:
