@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-memory check lock venv parts
+.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-extract bench-memory check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ incident: $(READY)  ## replay the incident of 2021 step by step, every lock take
 
 bench-apply: $(READY)  ## the executor beside a client with one call per object (minutes; BENCH_ARGS="--in-flight 1")
 	$(BIN)/python -m bench.apply $(BENCH_ARGS)
+
+bench-extract: $(READY)  ## reading five million memberships beside pandas.read_sql (minutes)
+	$(BIN)/python -m bench.extract
 
 bench-memory: $(READY)  ## memory of applying a plan of a million changes (minutes)
 	$(BIN)/python -m bench.memory

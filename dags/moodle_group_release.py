@@ -13,6 +13,8 @@ whole plan anew, and applies the approved part if that is still exactly what is 
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
 | `outcome` | red unless what was approved is in Moodle | its message |
+| `alert` | tells whom the settings name what has changed; red if it could not | its log names the connection |
+| `succeeded` | does nothing: green as `outcome` is | |
 
 A refused answer (no reason, a course that is not in the plan) can be given again: clear `approve`. A rejected or
 expired plan stays on record and is not applied; the next sync run that holds it asks anew.
@@ -20,8 +22,11 @@ expired plan stays on record and is not applied; the next sync run that holds it
 
 from datetime import UTC, datetime, timedelta
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, chain, dag, task
+from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import APPROVE, ApproveHeld
+from run_alerts import run_alert
 from sync_steps import run_step
 
 
@@ -49,18 +54,23 @@ def moodle_group_release() -> None:
         # How long it waits is in groupsync.yaml; this is only what one look may take.
         ApproveHeld(task_id=APPROVE, execution_timeout=timedelta(minutes=10), response_timeout=timedelta(minutes=5)),
         step("check_identity"),
-        step("extract"),
+        step("extract", outlets=source_assets()),
         step("read_moodle"),
         step("validate"),
         step("diff_groupings"),
         step("diff_groups"),
         step("diff_memberships"),
         step("read_use"),
-        step("circuit_breaker"),
-        step("apply", pool="moodle_writes"),
+        step("circuit_breaker", outlets=[plan_asset()]),
+        step("apply", outlets=[moodle_asset()], pool="moodle_writes"),
         step("verify"),
         step("report", trigger_rule="all_done"),
         step("outcome", trigger_rule="all_done"),
+        [
+            task(task_id="alert", trigger_rule="all_done", retries=2, retry_delay=timedelta(minutes=5))(run_alert)(),
+            # Airflow judges a run by its last tasks: without this one a sent alert would make a failed run green.
+            EmptyOperator(task_id="succeeded"),
+        ],
     )
 
 

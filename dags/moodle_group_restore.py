@@ -23,6 +23,8 @@ circuit breaker like any other.
 | `apply`, `verify` | write, and read back | the report's changes that were not made |
 | `list_work` | old and new ids, and what has to be set again by hand | |
 | `report`, `outcome` | the run's tab *Sync report*; red if anything was not restored | its message |
+| `alert` | tells whom the settings name, after a restore that was no dry run; red if it could not | its log |
+| `succeeded` | does nothing: green as `outcome` is | |
 
 What came back is kept: no sync deletes it until the source lists it again, or somebody lets it go (this form). What a
 sync would do again anyhow, such as make a group that is listed, its next run does: correct the source first.
@@ -30,8 +32,11 @@ sync would do again anyhow, such as make a group that is listed, its next run do
 
 from datetime import UTC, datetime, timedelta
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, chain, dag, task
+from lineage import moodle_asset, plan_asset
 from release_requests import APPROVE, ApproveRestore
+from run_alerts import run_restore_alert
 from sync_steps import run_restore_step
 
 KINDS = ["grouping", "group", "link", "membership"]
@@ -94,13 +99,26 @@ def moodle_group_restore() -> None:
         step("read_moodle"),
         step("plan_restore"),
         step("read_use"),
-        step("circuit_breaker"),
+        step("circuit_breaker", outlets=[plan_asset()]),
         ApproveRestore(task_id=APPROVE, execution_timeout=timedelta(minutes=10), response_timeout=timedelta(minutes=5)),
-        step("apply", pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)),  # a killed one goes on
+        step(
+            "apply",
+            outlets=[moodle_asset()],
+            pool="moodle_writes",
+            retries=2,  # a killed one goes on
+            retry_delay=timedelta(minutes=1),
+        ),
         step("verify"),
         step("list_work"),
         step("report", trigger_rule="all_done"),
         step("outcome", trigger_rule="all_done"),
+        [
+            task(task_id="alert", trigger_rule="all_done", retries=2, retry_delay=timedelta(minutes=5))(
+                run_restore_alert
+            )(),
+            # Airflow judges a run by its last tasks: without this one a sent alert would make a failed run green.
+            EmptyOperator(task_id="succeeded"),
+        ],
     )
 
 

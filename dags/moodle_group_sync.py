@@ -18,14 +18,19 @@ plan, applies what it releases, reads it back, and reports.
 | `report` | the run's tab *Sync report* | |
 | `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |
 | `outcome` | red if anything failed, is stale or held: `HELD: N deletes in M courses, approve at LINK` | its message |
+| `alert` | tells whom the settings name what has changed; red if it could not | its log names the connection |
+| `succeeded` | does nothing: green as `outcome` is | |
 
 Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.
 """
 
 from datetime import UTC, datetime, timedelta
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, chain, dag, task
+from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import request_release
+from run_alerts import run_alert
 from sync_steps import run_step, term_names
 
 LOST = "Only after the ledger was lost"
@@ -70,20 +75,31 @@ def moodle_group_sync() -> None:
 
     chain(
         step("check_identity"),
-        step("extract"),
+        step("extract", outlets=source_assets()),
         step("read_moodle"),
         step("validate"),
         step("diff_groupings"),
         step("diff_groups"),
         step("diff_memberships"),
         step("read_use"),
-        step("circuit_breaker"),
-        step("apply", pool="moodle_writes", retries=2, retry_delay=timedelta(minutes=1)),  # a killed one goes on
+        step("circuit_breaker", outlets=[plan_asset()]),
+        step(
+            "apply",
+            outlets=[moodle_asset()],
+            pool="moodle_writes",
+            retries=2,  # a killed one goes on
+            retry_delay=timedelta(minutes=1),
+        ),
         step("verify"),
         # These run whatever happened; they read what each step left, so that no failure hides.
         step("report", trigger_rule="all_done"),
         task(task_id="request_release", trigger_rule="all_done")(request_release)(),
         step("outcome", trigger_rule="all_done"),
+        [
+            task(task_id="alert", trigger_rule="all_done", retries=2, retry_delay=timedelta(minutes=5))(run_alert)(),
+            # Airflow judges a run by its last tasks: without this one a sent alert would make a failed run green.
+            EmptyOperator(task_id="succeeded"),
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
@@ -36,12 +37,16 @@ def failing_the_task() -> Iterator[None]:
 def run_step(name: str) -> None:
     """Run the step of that name for the current DAG run; inside a task only."""
     from airflow.sdk import get_current_context
+    from lineage import leave_events
 
     from include.groupsync.steps import step
 
     with failing_the_task():
+        context: Any = get_current_context()
         deployment = deployment_of_airflow()
-        step(name)(deployment, run_of(get_current_context(), deployment))
+        run = run_of(context, deployment)
+        step(name)(deployment, run)
+        leave_events(name, context, deployment, run)
 
 
 def run_arming(name: str) -> None:
@@ -68,11 +73,15 @@ def run_arming(name: str) -> None:
 def run_restore_step(name: str) -> None:
     """Run the restore's step of that name, with what the operator typed into the form; inside a task only."""
     from airflow.sdk import get_current_context
+    from lineage import leave_events
 
     from include.groupsync.steps import RESTORE_STEPS, step
 
     with failing_the_task():
-        step(name, RESTORE_STEPS)(deployment_of_airflow(), restore_of(get_current_context()))
+        context: Any = get_current_context()
+        deployment, run = deployment_of_airflow(), restore_of(context)
+        step(name, RESTORE_STEPS)(deployment, run)
+        leave_events(name, context, deployment, run)
 
 
 def restore_of(context: Any) -> Run:
@@ -97,23 +106,57 @@ def restore_of(context: Any) -> Run:
 
 def environment_names() -> list[str]:
     """What a form may propose: the environments of the settings, or none where they cannot be read."""
-    return sorted({*_names("GROUPSYNC_SETTINGS", "groupsync.yaml", "environments"), "sandbox"})
+    return sorted({*_names(written_settings(), "environments"), "sandbox"})
 
 
 def term_names() -> list[str]:
     """What a form may propose: the terms of the calendar, the latest first; none where it cannot be read."""
-    return sorted(_names("GROUPSYNC_CALENDAR", "terms.yaml", "terms"), reverse=True)
+    return sorted(_names(_written(calendar_path()), "terms"), reverse=True)
 
 
-def _names(variable: str, file: str, section: str) -> set[str]:
+def written_settings() -> dict[str, Any]:
+    """The settings as they are written down, {} where they cannot be read."""
+    return _written(settings_path())
+
+
+def _names(written: dict[str, Any], section: str) -> set[str]:
+    found = written.get(section)
+    return {str(name) for name in found} if isinstance(found, dict) else set()
+
+
+def _written(path: Path) -> dict[str, Any]:
     """Read whenever a DAG file is parsed: no more than the YAML, and nothing is judged."""
     import yaml
 
     try:
-        text = _path(variable, PROJECT / "include" / "config" / file).read_text("utf-8")
-        return {str(name) for name in (yaml.safe_load(text) or {}).get(section) or {}}
-    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
-        return set()
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def settings_path() -> Path:
+    """Where the settings are."""
+    return _path("GROUPSYNC_SETTINGS", PROJECT / "include" / "config" / "groupsync.yaml")
+
+
+def calendar_path() -> Path:
+    """Where the calendar is."""
+    return _path("GROUPSYNC_CALENDAR", PROJECT / "include" / "config" / "terms.yaml")
+
+
+def runs_root() -> Path:
+    """Where the runs' folders are."""
+    return _path("GROUPSYNC_RUNS", PROJECT / ".runs")
+
+
+def run_page(context: Any) -> str:
+    """The address of the current run's tab *Sync report*."""
+    from airflow.sdk.configuration import conf
+
+    dag_run = context["dag_run"]
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    return f"{base}/dags/{dag_run.dag_id}/runs/{quote(dag_run.run_id, safe='')}/plugin/sync-report"
 
 
 def deployment_of_airflow() -> Deployment:
@@ -128,17 +171,16 @@ def deployment_of_airflow() -> Deployment:
     from include.groupsync.settings import load_calendar, load_settings
     from include.groupsync.steps import Deployment
 
-    config = PROJECT / "include" / "config"
-    settings = load_settings(_path("GROUPSYNC_SETTINGS", config / "groupsync.yaml"))
+    settings = load_settings(settings_path())
     conn_ids = {*settings.source_connections, settings.state_connection}
     return Deployment(
         environment=os.environ.get("GROUPSYNC_ENVIRONMENT", ""),
         settings=settings,
-        calendar=load_calendar(_path("GROUPSYNC_CALENDAR", config / "terms.yaml")),
+        calendar=load_calendar(calendar_path()),
         databases={conn_id: _database(conn_id) for conn_id in sorted(conn_ids)},
         moodle=_moodle(settings.moodle.connection),
         project_root=PROJECT,
-        runs_root=_path("GROUPSYNC_RUNS", PROJECT / ".runs"),
+        runs_root=runs_root(),
         now=lambda: datetime.now(UTC),
         counter=counter_of_airflow(),
     )

@@ -14,6 +14,7 @@ GroupsyncError
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
+├── AlertError              a message could not be sent; everything else was done
 ├── StaleError              a source has stopped: what it lists is no longer how things are
 └── HeldError               deletes wait for a person
     └── NotReleased         what a person was asked about is not applied (rule B5)
@@ -89,6 +90,10 @@ class LeaseError(GroupsyncError):
 
 class StoppedError(GroupsyncError):
     """The run was told to stop; what was not sent is for the next one."""
+
+
+class AlertError(GroupsyncError):
+    """A message could not be sent; names the connection and the next step.  The sync does not depend on it."""
 
 
 class StaleError(GroupsyncError):

@@ -43,15 +43,15 @@ def functions_naming(rule: str) -> list[str]:
 
 @contextmanager
 def copy_of_the_project() -> Iterator[Path]:
-    """A folder like this one: ``include`` is a copy, everything else leads back here."""
+    """A folder like this one: ``include`` and ``tests`` are copies, compiled as they are, the rest leads back here."""
     with tempfile.TemporaryDirectory(prefix="groupsync-broken-") as name:
         copy = Path(name)
-        shutil.copytree(ROOT / "include", copy / "include", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "include", copy / "include")
         # A test may write beside the code: what leads back is named, so that no run's folder is shared.
         for part in ("pyproject.toml", "sandbox", "dags", "plugins", "docs", "airflow_settings.yaml", "README.md"):
             if (ROOT / part).exists():
                 (copy / part).symlink_to(ROOT / part)
-        shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "tests", copy / "tests")
         yield copy
 
 

@@ -1,12 +1,15 @@
 """Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
 
 Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
-One line of JSON comes in, ``{}`` or ``{"dag": ..., "conf": ..., "environment": ...}``; one goes out.
+One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}`` or ``{"send": ...,
+"environment": ...}``; one goes out.
 """
 
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ initdb()
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager  # noqa: E402
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db  # noqa: E402
+from airflow.models.asset import AssetEvent  # noqa: E402
 from airflow.models.dagrun import DagRun  # noqa: E402
 from airflow.models.pool import Pool  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
@@ -49,6 +53,7 @@ def _dag(dag: Any) -> dict[str, Any]:
                 "retries": task.retries,
                 "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
                 "pool": task.pool,
+                "assets": sorted(asset.uri for asset in task.outlets),
             }
             for task in dag.tasks
         },
@@ -69,11 +74,57 @@ def _word(rule: Any) -> str:
 
 
 def run(bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """One run of the DAG in this process, and how it ended."""
+    """One run of the DAG in this process, and how it ended; nobody waits for a second try."""
     os.environ.update(environment)
-    done = bag.dags[dag].test(run_conf=conf)
+    with at_once(bag.dags[dag]):
+        done = bag.dags[dag].test(run_conf=conf)
     tasks = {task.task_id: str(task.state) for task in done.get_task_instances()}
-    return {"run_id": done.run_id, "state": str(done.state), "tasks": tasks, "waiting": waiting(done.dag_id)}
+    return {
+        "run_id": done.run_id,
+        "state": str(done.state),
+        "tasks": tasks,
+        "waiting": waiting(done.dag_id),
+        "assets": assets(done.run_id),
+    }
+
+
+@contextmanager
+def at_once(dag: Any) -> Iterator[None]:
+    """The DAG without repeats."""
+    retries = {task.task_id: task.retries for task in dag.tasks}
+    for task in dag.tasks:
+        task.retries = 0
+    try:
+        yield
+    finally:
+        for task in dag.tasks:
+            task.retries = retries[task.task_id]
+
+
+def assets(run_id: str) -> dict[str, Any]:
+    """What the run's events say, by the asset's address; only of assets that Airflow shows."""
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run_id))
+        return {event.asset.uri: event.extra for event in events if event.asset.active}
+
+
+def send(channel: dict[str, Any], message: dict[str, str], environment: dict[str, str]) -> dict[str, str]:
+    """One message over one channel, by the very function of the task; the error for each recipient, if any."""
+    import run_alerts
+
+    from include.groupsync.alert_settings import Channel
+    from include.groupsync.errors import AlertError
+    from include.groupsync.report.alert import Message
+
+    os.environ.update(environment)
+    errors = {}
+    made = Channel(**channel)
+    for recipient in made.recipients:
+        try:
+            run_alerts.send(made, recipient, Message(**message))
+        except AlertError as error:
+            errors[recipient] = str(error)
+    return errors
 
 
 def waiting(dag_id: str) -> dict[str, Any]:
@@ -90,7 +141,11 @@ def main() -> None:
     Pool.create_or_update_pool("moodle_writes", slots=1, description="", include_deferred=False)
     for line in sys.stdin:
         told = json.loads(line)
-        print(json.dumps(run(bag, **told) if told else seen(bag)), file=answers, flush=True)
+        if "send" in told:
+            answer: dict[str, Any] = send(**told["send"], environment=told["environment"])
+        else:
+            answer = run(bag, **told) if told else seen(bag)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from include.groupsync.errors import SnapshotLost
+from include.groupsync.steps import Run
+from include.groupsync.steps.lineage import events_of
 from sandbox.university import University, generate
 from tests import postgresql
 from tests.sample import READY_MADE, TABLES, TERM, native, ready_made, sample_world, write_native, write_ready_made
@@ -64,6 +66,26 @@ def test_cmis_alone_wants_what_the_ready_made_tables_want(
     for name in DESIRED:
         pd.testing.assert_frame_equal(frames[name], from_ready_made[0][name])
     assert digest == from_ready_made[1]
+
+
+def test_cmis_and_sits_are_an_asset_each_with_what_every_statement_answered(
+    tmp_path: Path, university: University
+) -> None:
+    with in_sqlite(tmp_path, university) as urls:
+        (tmp_path / "world").mkdir()
+        with sample_world(tmp_path / "world", university, native()) as world:
+            world.databases |= urls
+            run = world.sync(TERM.key, until="extract")
+            assert run.errors == {}
+            events = events_of("extract", world.deployment(), Run(run.run_id, TERM.key), "https://airflow/run")
+    of_cmis, of_sits = (events[f"x-groupsync://source/groupsync_{name}"] for name in ("cmis", "sits"))
+    assert len(events) == 3, "and the mappings"
+    assert set(of_cmis["rows"]) == {"cmis_groupings", "cmis_groups", "cmis_memberships"}
+    assert set(of_sits["rows"]) == {"sits_modules", "sits_students", "sits_registrations"}
+    assert of_sits["rows"]["sits_students"] > 0
+    assert set(of_cmis["sha256"]) == set(DESIRED)
+    assert of_cmis["snapshot"] is not None
+    assert (of_sits["sha256"], of_sits["page"]) == ({}, "https://airflow/run")
 
 
 def test_a_lecturers_way_of_grouping_is_a_setting(tmp_path: Path, university: University) -> None:

@@ -73,7 +73,7 @@ def diff_memberships(
     With ``reclaim`` those who are listed and there, and not ours, become ours (rule O2).
     """
     groups = sides.groups.reset_index(drop=True)
-    groups["code"] = pd.Series(range(len(groups)), dtype="int64")
+    groups["code"] = range(len(groups))
     found, lost, protected = _encode(sides, groups, scope)
     waiting = found["fate"] == "waiting"
     found, waits = found[~waiting], found[waiting]

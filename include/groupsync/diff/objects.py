@@ -176,7 +176,7 @@ class _Comparison:
             holders[held.name].append(held)
         creatable = []
         for row in new:
-            others = self.by_number.get(keys.loose(row.key), [])
+            others = self.by_number.get(keys.loose(row.key))
             same = holders[self.names[row.key]]
             if others:
                 reason = f"Moodle takes its idnumber and the existing {others[0].key!r} for equal"
@@ -196,8 +196,8 @@ class _Comparison:
     # --- who gets which name, and the changes
 
     def _name_and_emit(self, targets: list[_Target], new: list[Wanted], leaving: dict[int, Held]) -> None:
-        claims = [Claim(t.held.plan_key, t.name, t.held.name) for t in targets if t.name != t.held.name]
-        claims += [Claim(row.key, self.names[row.key], None) for row in new]
+        claims = [Claim(t.held.plan_key, t.name) for t in targets if t.name != t.held.name]
+        claims += [Claim(row.key, self.names[row.key]) for row in new]
         holders = by_name(
             (held.name, Holder(held.plan_key, held.key is not None, held.moodle_id in leaving)) for held in self.held
         )

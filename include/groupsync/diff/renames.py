@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Claim:
-    """A wish for a name: ``key`` is the object's key in the plan, ``now`` its name in Moodle, None to be made."""
+    """A wish for a name: ``key`` is the object's key in the plan."""
 
     key: str
     wanted: str
-    now: str | None
 
 
 @dataclass(frozen=True)

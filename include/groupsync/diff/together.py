@@ -80,7 +80,8 @@ def diff_objects(words: Words, inputs: Inputs) -> Frames:
     unread = set(inputs.snapshot.unread["course_id"])
     result = CourseDiff()
     after: list[dict[str, Any]] = []
-    for course in sorted(inputs.scope.courses):
+    touched = inputs.scope.courses
+    for course in sorted(touched):
         ids = courses.get(course, [])
         own = [_wanted(row) for row in wanted.get(course, ())]
         if len(ids) != 1:
@@ -105,6 +106,8 @@ def diff_objects(words: Words, inputs: Inputs) -> Frames:
             result.findings += one.findings
             result.observed += one.observed
             after += [_after_row(course, ids[0], item) for item in one.after]
+    # A course that only a bad mapping speaks of is read and frozen: what is in it can still be named by Moodle's id.
+    after += [row for row in rows(objects_as_they_are(inputs.snapshot, words.kind)) if row["course"] not in touched]
     return Frames(
         changes=frame_of((change.row() for change in result.changes), PLAN),
         findings=frame_of((finding.row() for finding in result.findings), FINDING),

@@ -22,6 +22,8 @@ class Outcome(StrEnum):
     NOT_TRIED = "not tried"
 
 
+# What makes an apply incomplete: what was not done, and not on purpose.
+LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 # The rule of a link or membership that a hand had made and a deleted object took with it: brought back, it is still not
 # ours, and nothing of it enters the ledger (rules J3, O1).
 BY_HAND = "J3/O1"

@@ -121,12 +121,12 @@ def _in_use(taken: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for row in taken if row["in_use"] == "yes" and row["fate"] != "not made"][:_FINDINGS]
 
 
-def rejected_csv(findings: pd.DataFrame) -> str:
-    """The findings (columns FINDING) as CSV; people by source key only (rule W3).
+def frame_csv(frame: pd.DataFrame) -> str:
+    """All rows as CSV, the columns' names first: findings, or who was left out; people by source key only (rule W3).
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    return as_csv([findings.columns, *(row.values() for row in rows(findings))])
+    return as_csv([frame.columns, *(row.values() for row in rows(frame))])
 
 
 def as_csv(lines: Iterable[Iterable[Any]]) -> str:

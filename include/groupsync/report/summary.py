@@ -62,6 +62,7 @@ def summarise(
         "quality": folder.has("quality.html"),
         "applied": _applied(outcomes),
         "canary": (steps.get("apply") or {}).get("canary"),
+        "derived": (steps.get("extract") or {}).get("derived"),
         "courses": courses,
         "calls": _calls(steps),
         "findings": {

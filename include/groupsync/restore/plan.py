@@ -244,7 +244,7 @@ class _Restore:
             if isinstance(after, Grouping | Group):
                 was = before.name if isinstance(before, Grouping | Group) else None
                 if was != after.name:
-                    claims.append(Claim(change.thing.key, after.name, was))  # type: ignore[union-attr]
+                    claims.append(Claim(change.thing.key, after.name))  # type: ignore[union-attr]
         ruling = rule_on(claims, holders, keys.MAX_NAME[str(kind)])
         for net, change in several:
             key = change.thing.key  # type: ignore[union-attr]

@@ -2,10 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from decimal import Decimal
-from math import ceil, isfinite
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from include.groupsync.model.connection import DatabaseConnection
 from include.groupsync.model.frames import TEXT
 from include.groupsync.model.identity import WHO_ARE_YOU
 from include.groupsync.source import oracle
+from include.groupsync.source.arrow_rows import ArrowRows, PostgresRows, SqliteRows
 from include.groupsync.source.reader import ANYBODY, Reader
+from include.groupsync.source.values import as_text
 
 BATCH_ROWS = 50_000
 # PostgreSQL: the snapshot is too old; a standby had to choose between us and what it replays.
@@ -27,10 +28,14 @@ _SNAPSHOT_LOST = frozenset({"72000", "40001"})
 
 @dataclass(frozen=True)
 class SourceDatabase:
-    """A snapshot of one database: what is read from it belongs together."""
+    """A snapshot of one database: what is read from it belongs together.
+
+    ``arrow`` reads its rows in batches; Oracle's driver does that over ``link``.
+    """
 
     connection: DatabaseConnection
     link: sa.Connection
+    arrow: ArrowRows | None
 
     def identity(self) -> str:
         """Who the database itself says it is (rule I1), to be compared with what the settings expect.
@@ -77,10 +82,11 @@ class SourceDatabase:
         database could not keep the snapshot for as long as we read.
         """
         try:
-            if self.link.dialect.name == "oracle":
+            if self.arrow is not None:
+                table = self.arrow.read(statement, binds)
+            else:
                 table = oracle.read_frames(self.link, statement, binds, BATCH_ROWS)
-                return table if table is not None else self._read_rows(statement, binds)
-            return self._read_rows(statement, binds)
+            return table if table is not None else self._read_rows(statement, binds)
         except SQLAlchemyError as error:
             kind = SnapshotLost if _snapshot_is_lost(error) else SourceError
             raise kind(
@@ -119,8 +125,9 @@ def snapshot(connection: DatabaseConnection, project_root: Path, reader: Reader 
         ) from error
     try:
         with link:
-            _freeze(connection, link, reader)
-            yield SourceDatabase(connection, link)
+            arrow = _freeze(connection, project_root, link, reader)
+            with nullcontext() if arrow is None else closing(arrow):
+                yield SourceDatabase(connection, link, arrow)
     finally:
         engine.dispose()
 
@@ -157,25 +164,32 @@ def _read_only(path: Path) -> sqlite3.Connection:
     return link
 
 
-def _freeze(connection: DatabaseConnection, link: sa.Connection, reader: Reader) -> None:
+def _freeze(
+    connection: DatabaseConnection, project_root: Path, link: sa.Connection, reader: Reader
+) -> ArrowRows | None:
     """One snapshot for all statements of the connection, in which the database itself refuses to write.
 
-    It is the first statement of the transaction, before which Oracle would not have it.
+    It is the first statement of the transaction, before which Oracle would not have it.  Returns what reads that
+    snapshot's rows in batches, where that is not the driver itself.
     """
     try:
         match link.dialect.name:
             case "postgresql":
                 link.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-                link.execute(_FOR_THIS_TRANSACTION, _told(reader))
+                introduction = _FOR_THIS_TRANSACTION.bindparams(**_told(reader))
+                link.execute(introduction)
+                return PostgresRows(link, introduction)
             case "oracle":
                 oracle.introduce(link, reader)
                 link.execute(sa.text("SET TRANSACTION READ ONLY"))
             case "sqlite":
                 link.exec_driver_sql("BEGIN")
+                return SqliteRows(sqlite_path(sa.make_url(connection.url), project_root), BATCH_ROWS)
     except SQLAlchemyError as error:
         raise SourceError(
             f"connection {connection.conn_id}: the database gives no snapshot to read from: {_short(error)}."
         ) from error
+    return None
 
 
 _FOR_THIS_TRANSACTION = sa.text(
@@ -197,18 +211,7 @@ def _snapshot_is_lost(error: SQLAlchemyError) -> bool:
 
 def _batch(names: list[str], part: Any) -> pa.RecordBatch:
     columns = zip(*part, strict=True)
-    return pa.RecordBatch.from_arrays([pa.array(map(_as_text, column), TEXT) for column in columns], names)
-
-
-def _as_text(value: Any) -> str | None:
-    """Numbers lose a fraction of nought (Oracle's NUMBER comes as a float); bytes are read as UTF-8."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).decode("utf-8", "replace")
-    if isinstance(value, float | Decimal) and isfinite(value) and value == int(value):
-        return str(int(value))
-    return str(int(value)) if isinstance(value, bool) else str(value)
+    return pa.RecordBatch.from_arrays([pa.array(map(as_text, column), TEXT) for column in columns], names)
 
 
 def _short(error: Exception) -> str:

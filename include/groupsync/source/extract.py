@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
@@ -63,7 +64,7 @@ def read_dataset(
         table = read_file(database, name, sql_folder / str(dataset.sql), binds)
     found = _check_columns(name, table.column_names, configured)
     columns = {ours: table.column(found[ours]) for ours in configured}
-    columns["source_row"] = pa.array(range(1, table.num_rows + 1), WHOLE)
+    columns["source_row"] = pa.array(np.arange(1, table.num_rows + 1), WHOLE)
     return conform(arrow_backed(pa.table(columns)), REMOTE[name])
 
 
@@ -117,7 +118,7 @@ def _of_table(database: SourceDatabase, name: str, table: str, configured: Mappi
     source = sa.table(bare, *(sa.column(column) for column in dict.fromkeys(found.values())), schema=schema or None)
     statement = sa.select(*source.columns)
     if "term" in configured:
-        statement = statement.where(source.columns[found["term"]] == sa.bindparam("term"))
+        statement = statement.where(source.columns[found["term"]] == sa.bindparam("term", type_=sa.String))
     return statement
 
 
@@ -141,7 +142,7 @@ def _of_file(name: str, path: Path, binds: Mapping[str, Any]) -> tuple[sa.TextCl
             f" known: {', '.join(f':{bind}' for bind in binds)}"
         )
     lists: list[sa.BindParameter[Any]] = [
-        sa.bindparam(bind, expanding=True) for bind in sorted(used) if isinstance(binds[bind], list)
+        sa.bindparam(bind, expanding=True, type_=sa.String) for bind in sorted(used) if isinstance(binds[bind], list)
     ]
     return statement.bindparams(*lists), {bind: binds[bind] for bind in used}
 

@@ -118,7 +118,10 @@ def baselines_of(accepted: list[dict[str, Any]], term: str, week: int | None) ->
 
 
 def configuration_digest(deployment: Deployment) -> str:
-    """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this."""
+    """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this.
+
+    Who is told of a run changes nothing in it: the section ``alerts`` is left out.
+    """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
     names = {name for name in files if name is not None} | {f"{name}.sql" for name in statements_of(settings)}
@@ -128,7 +131,11 @@ def configuration_digest(deployment: Deployment) -> str:
         for path in (sql_folder / name, *sql_folder.glob(f"{name.removesuffix('.sql')}.*.sql"))
     }
     calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
-    whole = {"settings": settings.model_dump(mode="json"), "statements": statements, "calendar": calendar}
+    whole = {
+        "settings": settings.model_dump(mode="json", exclude={"alerts"}),
+        "statements": statements,
+        "calendar": calendar,
+    }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 

@@ -69,7 +69,8 @@ def _read_whole(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFram
 
 def _read_sources(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """What each table or statement of the sources answered, by its name; and of which moment each database's
-    snapshot is, and how fresh each source says it is.  Two databases have no snapshot in common."""
+    snapshot is, how fresh each source says it is, and how many rows each answered.  Two databases have no snapshot in
+    common."""
     term = run.term(deployment)
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     ready_made = {"mappings": settings.mappings} if settings.native is not None else settings.datasets
@@ -92,7 +93,8 @@ def _read_sources(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFr
                     read[name] = read_native(database, name, sql_folder, term.binds)
             for source in sorted(conn_ids & set(settings.freshness)):
                 answers[source] = read_freshness(database, source, sql_folder / settings.freshness[source], term.binds)
-    return read, {"freshness": answers, "snapshots": taken}
+    answered = {name: len(frame) for name, frame in read.items()}
+    return read, {"freshness": answers, "snapshots": taken, "answered": answered}
 
 
 def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -> Derived:

@@ -9,11 +9,11 @@ import pandas as pd
 from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
-from include.groupsync.model.journal import Outcome
+from include.groupsync.model.journal import LEFT_UNDONE
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
-from include.groupsync.report.pages import plan_page, rejected_csv, rejected_page, report_page, verdict_page
+from include.groupsync.report.pages import frame_csv, plan_page, rejected_page, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
 from include.groupsync.steps import RESTORE_STEPS, STEPS
@@ -22,8 +22,6 @@ from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
-
-_LEFT_UNDONE = (Outcome.REFUSED, Outcome.WAITING, Outcome.UNKNOWN, Outcome.NOT_TRIED)
 
 
 @recorded
@@ -42,8 +40,10 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))
     findings = findings_of(folder)
-    folder.save_text("rejected.csv", rejected_csv(findings))
+    folder.save_text("rejected.csv", frame_csv(findings))
     folder.save_text("rejected.html", rejected_page(document, findings))
+    if document["derived"]:
+        folder.save_text("left_out.csv", frame_csv(folder.frame("source/left_out")))
     if document["verdict"]:
         folder.save_text("verdict.html", verdict_page(document))
     if document["plan"]:
@@ -92,7 +92,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
     # What a release run leaves held was not approved: the next sync run asks about it.
     message = _held_message(folder, held) if run.is_sync and len(held) else None
     outcomes = folder.frame("outcomes")
-    undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, _LEFT_UNDONE)))])
+    undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, LEFT_UNDONE)))])
     if undone:
         first = undone[0]
         return ApplyError(

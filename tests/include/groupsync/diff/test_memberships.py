@@ -76,7 +76,8 @@ class Sides:
         )
         protection = Protection.of(frame_of(({"dataset": "m", **row} for row in self.protected), PROTECTED), "m")
         here = Scope.of(frame_of(scope, SCOPE), "m")
-        return diff_memberships(sides, protection, here, TERM, self.open_terms, reclaim=self.reclaim)
+        more = {"reclaim": True} if self.reclaim else {}
+        return diff_memberships(sides, protection, here, TERM, self.open_terms, **more)
 
 
 def told(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -145,6 +146,19 @@ def test_m4_who_is_not_enrolled_in_that_course_is_deferred() -> None:
             "next_step": "None: it is added once the person is enrolled.",
         }
     ]  # fmt: skip
+
+
+def test_each_row_that_has_to_wait_is_told_with_its_reason() -> None:
+    """Whatever stands between them in the table."""
+    rows_of = [
+        listed("C1", "G1", "cid", 1), listed("C1", "G1", "ann", 2), listed("C1", "NEW", "ann", 3),
+        listed("C1", "G1", "bob", 4), listed("C1", "NEW", "bob", 5),
+    ]  # fmt: skip
+    groups = [*GROUPS, group(1, None, "NEW", fate="waiting")]
+    found = Sides(rows_of, enrolled=[(1, CID)], groups=groups).compare()
+    assert moves(found) == {"+ C1 G1 cid"}
+    enrolment, approval = "the person is not enrolled in the course", "its group waits for a re-key to be approved"
+    assert sorted(reasons(found)) == [(2, enrolment), (3, approval), (4, enrolment), (5, approval)]
 
 
 def test_k5_two_rows_of_one_membership_add_it_once() -> None:
@@ -362,6 +376,17 @@ def test_c5_another_open_terms_claim_keeps_a_membership_and_an_ended_ones_does_n
     assert (moves(only), claims(only)) == (set(), {}), "what only an ended term lists is left alone"
 
 
+def test_m5_who_is_listed_no_more_goes_out_from_among_those_who_stay() -> None:
+    """The first of ours is still listed, the last is protected."""
+    found = Sides(
+        [listed("C1", "G1", "ann")],
+        [(11, ANN), (11, BOB), (11, CID)],
+        [ours(11, ANN), ours(11, BOB), ours(11, CID)],
+        protected=[{"course": "C1", "user": "cid"}],
+    ).compare()
+    assert moves(found) == {"- C1 G1 bob"}
+
+
 def test_m5_what_was_seen_gone_is_no_longer_ours() -> None:
     """Listed or not; listed and enrolled, it is added anew."""
     found = Sides([listed("C1", "G1", "ann")], [], [ours(11, ANN), ours(11, BOB)]).compare()
@@ -396,6 +421,13 @@ def test_o2_with_reclaim_who_is_there_and_listed_becomes_ours() -> None:
         "source_row": 3,
     }  # fmt: skip
     assert moves(replace(sides, reclaim=False).compare()) == {"+ C1 G2 bob"}
+
+
+def test_o2_a_reclaimed_membership_bears_the_groups_key_whatever_its_row_is_named_by() -> None:
+    """Here by the group's name."""
+    groups = [group(1, 11, "G1", match="Lab")]
+    found = Sides([listed("C1", "Lab", "ann")], [(11, ANN)], groups=groups, reclaim=True).compare()
+    assert moves(found) == {"= C1 G1 ann"}
 
 
 # --- M6
@@ -436,13 +468,15 @@ def test_m6_pinned_and_excluded_at_once_is_one_error() -> None:
     both = [exception("pin"), exception("exclude"), exception("pin", "eve"), exception("exclude", "bob", key="G9")]
     found = Sides([listed("C1", "G1", "ann", 3)], exceptions=both).compare()
     assert moves(found) == {"+ C1 G1 ann"}
-    assert told(found.findings) == [
-        {
-            "dataset": "memberships", "severity": "error", "rule": "M6", "course": "C1", "key": "G1", "user": "ann",
-            "reason": "the person is both pinned to the group and excluded from it",
-            "next_step": "Clear one of the two exceptions.",
-        }
-    ]  # fmt: skip
+    error = {
+        "dataset": "memberships", "severity": "error", "rule": "M6", "course": "C1", "key": "G1", "user": "ann",
+        "reason": "the person is both pinned to the group and excluded from it",
+        "next_step": "Clear one of the two exceptions.",
+    }  # fmt: skip
+    assert told(found.findings) == [error]
+    only_pinned = exception("pin", "bob")
+    twice = [only_pinned, *both, exception("pin", key="G2"), exception("exclude", key="G2")]
+    assert told(Sides(exceptions=twice).compare().findings) == [error, error | {"key": "G2"}]
 
 
 def test_m6_a_pinned_persons_claim_by_this_term_is_kept() -> None:

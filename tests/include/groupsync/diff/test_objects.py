@@ -248,6 +248,13 @@ def test_k3_of_two_objects_with_one_idnumber_the_plan_names_each_by_its_id() -> 
     assert (short(gone), terms_now(gone)) == ([], {})
 
 
+def test_p8_a_row_that_fits_two_objects_keeps_no_other_from_its_name() -> None:
+    """It is quarantined, and claims nothing."""
+    there = [held(7, "G1", "One"), held(8, "G1", "Two")]
+    found = compare([want("G1", "Lab"), want("G2", "Lab")], there)
+    assert short(found) == ["+ G2 Lab"]
+
+
 def test_o4_what_was_edited_by_hand_and_stays_is_a_note() -> None:
     """Each field by its name; what the source and a hand agree on is not worth one."""
     keep = replace(POLICY, on_local_edit="keep")

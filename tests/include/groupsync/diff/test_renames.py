@@ -13,7 +13,7 @@ LIMIT = 254
 def rule(claims: Sequence[tuple[str, str, str | None]], others: Sequence[tuple[str, Holder]] = ()) -> Ruling:
     """Claims as (key, wanted name, name now), each the holder of its name, and holders that claim nothing."""
     own = [(now, Holder(key, True, False)) for key, _, now in claims if now is not None]
-    return rule_on([Claim(*claim) for claim in claims], by_name([*own, *others]), LIMIT)
+    return rule_on([Claim(key, wanted) for key, wanted, _ in claims], by_name([*own, *others]), LIMIT)
 
 
 def stays(key: str, name: str, *, has_idnumber: bool = True) -> tuple[str, Holder]:
@@ -92,7 +92,7 @@ def test_p9_a_temporary_name_that_somebody_has_or_wants_is_not_taken(by: str) ->
 
 def test_p9_a_temporary_name_is_no_longer_than_moodle_takes() -> None:
     """Whatever the limit is; then it may have to be another."""
-    claims = [Claim("A", "2", "1"), Claim("B", "1", "2")]
+    claims = [Claim("A", "2"), Claim("B", "1")]
     holders = by_name([("1", Holder("A", True, False)), ("2", Holder("B", True, False))])
     assert rule_on(claims, holders, 22).aside == {"A": "groupsync renaming 42b"}
 
@@ -123,7 +123,7 @@ def test_g8_of_several_holders_of_a_name_one_that_stays_is_enough() -> None:
 
 def test_g8_ones_own_name_is_no_hindrance() -> None:
     """Beside another of the same name."""
-    found = rule_on([Claim("A", "1", "1")], by_name([("1", Holder("A", True, False))]), LIMIT)
+    found = rule_on([Claim("A", "1")], by_name([("1", Holder("A", True, False))]), LIMIT)
     assert found == Ruling(step={"A": 0})
 
 

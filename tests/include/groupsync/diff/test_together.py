@@ -238,7 +238,8 @@ def test_c2_a_frozen_course_or_delivery_loses_nothing_and_a_withdrawn_one_does()
     standings = scope(("C1", "withdrawn", "withdrawn"), ("C1", "frozen", "frozen"), ("C2", "withdrawn", "frozen"))
     found = diff_objects(GROUPS, inputs([], managed, snapshot=moodle(groups=there), scope=standings))
     assert moves(found) == ["delete C1 G1"]
-    assert {row["course"] for row in told(found.after)} == {"C1"}
+    then = [(row["course"], row["key"], row["fate"]) for row in told(found.after)]
+    assert then == [("C1", "G1", "deleted"), ("C1", "G2", "stays"), ("C2", "G1", "stays")]
 
 
 def test_k6_a_bad_row_protects_the_key_in_its_own_course() -> None:
@@ -554,6 +555,14 @@ def test_m5_a_managed_group_with_an_idnumber_that_nobody_lists_was_taken_over() 
     assert found == {11}
 
 
+def test_m5_of_two_groups_with_one_idnumber_the_one_that_got_it_by_hand_was_taken_over() -> None:
+    """The plan names both by their ids; their keys in Moodle say which had it all along."""
+    now = frame_of([after(1, 11, "#11"), after(1, 12, "#12")], AFTER)
+    managed = frame_of([ours("group", 1, 11, "G1"), ours("group", 1, 12, "G2")], MANAGED_OBJECTS)
+    found = taken_over(now, managed, frame_of([], CLEAN["groups"]), {11: "G1", 12: "G1"})
+    assert found == {12}
+
+
 @pytest.mark.parametrize(
     ("field_name", "matches"),
     [
@@ -577,6 +586,16 @@ def test_m1_membership_rows_find_a_group_by_the_configured_field(field_name: str
         for one, match in zip(now, matches, strict=True)
     ]  # fmt: skip
     assert list(found.columns) == list(GROUP_AFTER)
+
+
+def test_m1_by_name_a_likely_rekey_is_found_as_the_one_group_that_has_the_name() -> None:
+    """Whatever a person decides; one that waits under another name, or in another course, is found by its own."""
+    now = [
+        after(1, 11, "OLD", "Lab", "rekeyed"), after(1, None, "NEW", "Lab", "waiting"),
+        after(1, None, "OTHER", "Pub", "waiting"), after(1, 13, "G3", "Lab"), after(2, None, "NEW", "Lab", "waiting"),
+    ]  # fmt: skip
+    found = groups_to_join(frame_of(now, AFTER), "name", protection())
+    assert [row["match"] for row in rows(found)] == ["Lab", None, "Pub", "Lab", "Lab"]
 
 
 def test_k6_nobody_leaves_a_group_that_half_a_key_protects_or_that_was_taken_over() -> None:

@@ -16,7 +16,7 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.things import Group, Membership
 from include.groupsync.model.verdict import Effect, Observation, Verdict
-from include.groupsync.report.pages import rejected_csv, report_page, verdict_page
+from include.groupsync.report.pages import frame_csv, report_page, verdict_page
 from include.groupsync.report.summary import findings_of, headline, summarise
 
 RUN = {
@@ -131,7 +131,7 @@ def test_w1_a_long_list_is_cut_and_says_so(folder: RunFolder) -> None:
     document = summarise(folder, RUN, {}, ORDER)
     assert (document["findings"]["total"], len(document["findings"]["first"])) == (301, 200)
     assert "The first 200 of 301." in report_page(document, "x")
-    assert len(rejected_csv(findings_of(folder)).splitlines()) == 302
+    assert len(frame_csv(findings_of(folder)).splitlines()) == 302
 
 
 def test_w3_what_comes_from_a_source_is_text_on_the_page(folder: RunFolder) -> None:
@@ -152,7 +152,7 @@ def test_w3_what_comes_from_a_source_is_text_on_the_page(folder: RunFolder) -> N
 def test_w1_a_spreadsheet_takes_no_cell_for_a_formula(folder: RunFolder, formula: str) -> None:
     """In any column; other text is as it was."""
     save_findings(folder, finding(key=formula, course=formula, reason=formula, user="ann", next_step="=x"))
-    [_, row] = csv.reader(io.StringIO(rejected_csv(findings_of(folder)), newline=""))
+    [_, row] = csv.reader(io.StringIO(frame_csv(findings_of(folder)), newline=""))
     assert [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
     assert row.count(f"'{formula}") == 3
     assert "ann" in row
@@ -162,7 +162,7 @@ def test_w1_a_csv_cell_may_hold_anything(folder: RunFolder) -> None:
     """Commas, quotes and line ends come back as they were; absent is empty."""
     text = 'a,"b"\nc;Å'
     save_findings(folder, finding(reason=text, source_row=7))
-    header, row = csv.reader(io.StringIO(rejected_csv(findings_of(folder)), newline=""))
+    header, row = csv.reader(io.StringIO(frame_csv(findings_of(folder)), newline=""))
     found = dict(zip(header, row, strict=True))
     assert header == list(FINDING)
     assert (found["reason"], found["source_row"], found["user"]) == (text, "7", "")

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from include.groupsync.errors import SettingsError, SourceError
 from include.groupsync.model.connection import DatabaseConnection
-from include.groupsync.source.database import BATCH_ROWS, _as_text, snapshot
+from include.groupsync.source.database import BATCH_ROWS, snapshot
+from include.groupsync.source.values import as_text
 
 
 def connection(path: Path | str) -> DatabaseConnection:
@@ -79,7 +80,7 @@ def test_a_relative_path_is_taken_from_the_projects_root(tmp_path: Path) -> None
 )
 def test_every_value_becomes_the_text_that_a_person_would_write(value: object, text: str | None) -> None:
     """Oracle's NUMBER comes as a float: ``7.0`` is the key ``7``."""
-    assert _as_text(value) == text
+    assert as_text(value) == text
 
 
 def test_k4_text_that_is_not_utf8_is_read_and_can_be_recognised(tmp_path: Path) -> None:

@@ -95,6 +95,14 @@ def test_a_statement_uses_the_terms_binds(database: SourceDatabase, tmp_path: Pa
     assert [r["course"] for r in rows(by_statement(database, tmp_path, text))] == ["C1", "C2"]
 
 
+def test_a_dialects_own_statement_beside_the_portable_one_is_taken(database: SourceDatabase, tmp_path: Path) -> None:
+    """By that database alone."""
+    (tmp_path / "groups.oracle.sql").write_text("SELECT no such thing", encoding="utf-8")
+    (tmp_path / "groups.sqlite.sql").write_text("SELECT CRS, CODE, 'own' AS TITLE FROM GRP", encoding="utf-8")
+    found = by_statement(database, tmp_path, "SELECT CRS, CODE, 'portable' AS TITLE FROM GRP")
+    assert set(found["name"]) == {"own"}
+
+
 def test_a_statements_columns_are_found_whatever_their_case(database: SourceDatabase, tmp_path: Path) -> None:
     """Oracle answers in upper case."""
     text = "SELECT CRS AS COURSE, CODE AS IdNumber FROM GRP"
