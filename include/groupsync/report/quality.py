@@ -27,7 +27,7 @@ def named_rows(dataset: str, frame: pd.DataFrame, failing: pd.DataFrame) -> pd.D
     keys = [one for one in ("idnumber", "group", "label", "module") if one in frame]
     about = frame[["source_row", "course", *(["user"] if "user" in frame else [])]].copy()
     about["key"] = frame[keys].bfill(axis=1).iloc[:, 0]
-    whole = failing.merge(about, on="source_row", how="left")
+    whole = failing[["source_row", "level", "rule", "reason"]].merge(about, on="source_row", how="left")
     return conform(whole.assign(dataset=dataset, next_step=whole["level"].map(NEXT_STEPS)), FAILING)
 
 
@@ -38,7 +38,9 @@ def set_aside_rows(findings: pd.DataFrame) -> pd.DataFrame:
 
 def quality_csv(failing: pd.DataFrame) -> str:
     """All failing rows (FAILING), what stops the run first."""
-    ordered = failing.assign(order=_order(failing)).sort_values(["order", "dataset", "source_row", "rule"], kind="stable")
+    ordered = failing.assign(order=_order(failing)).sort_values(
+        ["order", "dataset", "source_row", "rule"], kind="stable"
+    )
     return as_csv([list(FAILING), *(row.values() for row in rows(ordered[list(FAILING)]))])
 
 
