@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from include.groupsync.model.frames import rows
 from sandbox import moodle as standin
 from sandbox.university.schema import METADATA
-from tests import dirt
 from tests.conftest import ROOT
-from tests.dirt import KINDS, NATIVE, TABLES, Kind
+from tests.dirt.__main__ import table
+from tests.dirt.kind import INSTANCE, LAST_SET, NATIVE, SET, TABLES, Kind
+from tests.dirt.kinds import KINDS
 from tests.sample import SQL, native
 from tests.world import TERM1, Outcome, World
 
@@ -87,15 +88,15 @@ def of_native(folder: Path) -> Iterator[Source]:
         first = world.sync(TERM1)
         assert first.state == "applied", first.error
         with closing(sqlite3.connect(file)) as link, link:
-            insert(link, "stumodules", setid=dirt.SET, moduleid="ARTS0002", studentid="90000005", modgrpcode="TUT2",
+            insert(link, "stumodules", setid=SET, moduleid="ARTS0002", studentid="90000005", modgrpcode="TUT2",
                    instid=1)  # fmt: skip
         yield Source(world, file)
 
 
 def fill_native(link: sqlite3.Connection) -> None:
     insert(link, "groupsync_stamp", environment="sandbox")
-    for setid in (dirt.SET, dirt.LAST_SET):
-        insert(link, "cminstances", setid=setid, instid=1, instcode=dirt.INSTANCE)
+    for setid in (SET, LAST_SET):
+        insert(link, "cminstances", setid=setid, instid=1, instcode=INSTANCE)
         for number, upi in enumerate(PEOPLE, start=1):
             insert(link, "students", setid=setid, studentid=f"9000000{number}", qtype2=upi.upper())
         for at, module in enumerate(MODULES):
@@ -121,7 +122,7 @@ def fill_module(link: sqlite3.Connection, setid: str, module: str, key: int) -> 
         insert(link, "stumodules", **of, studentid=f"9000000{number}", modgrpcode=code)
     for number in range(1, 7):
         insert(link, "stumodules", **of, studentid=f"9000000{number}", modgrpcode=None)
-        if setid == dirt.SET:
+        if setid == SET:
             insert(link, "cam_smo", spr_code=f"9000000{number}/1", mod_code=module, mav_occur="A6U", ayr_code="2026",
                    psl_code="T1")  # fmt: skip
 
@@ -213,4 +214,4 @@ def watch_failures(run: Outcome) -> list[dict[str, str]]:
 def test_there_are_twenty_five_kinds_and_the_table_is_what_is_tried() -> None:
     """``python -m tests.dirt`` writes it anew."""
     assert len({kind.name for kind in KINDS}) == len(KINDS) >= 25
-    assert dirt.table() in DOCUMENT.read_text(encoding="utf-8")
+    assert table() in DOCUMENT.read_text(encoding="utf-8")

@@ -14,13 +14,14 @@ from include.groupsync.settings import Settings
 
 _KIND = {"groupings": "grouping", "groups": "group"}
 _ANY = 1e-9  # great_expectations' "mostly" for: in at least one row
+LEAST_ROWS = 5  # of fewer rows, all may lack a key by chance: they are set aside one by one
 # What a key never looks like, and a column of another type always does: 12.5, 2026-10-25 01:30.
 _ANOTHER_TYPE = r"^([0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+Z-]*)?)$"
 _SHAPES = {"id": (r"^[0-9]+$", "a whole number"), "email": ("@", "an e-mail address")}
 
 
-def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]:
-    """The dataset's *dataset* and *row* expectations, in great_expectations' own configuration format."""
+def suite_for(dataset: str, settings: Settings, term: Term, count: int = LEAST_ROWS) -> list[Expectation]:
+    """The *dataset* and *row* expectations for that many rows, in great_expectations' own configuration format."""
     configured = settings.datasets[dataset].columns.configured
     match dataset:
         case "mappings":
@@ -31,14 +32,15 @@ def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]
             rows = [*_object_rows(dataset, configured), *_readable("grouping", key=True)]
         case _:
             rows = _object_rows(dataset, configured)
-    return [*_whole_table(dataset, configured, settings, term), *rows]
+    columns = _whole_columns(dataset, set(configured), settings) if count >= LEAST_ROWS else []
+    return [*columns, *_whole_table(dataset, set(configured), settings, term), *rows]
 
 
 # --- the table as a whole
 
 
-def _whole_table(dataset: str, configured: Iterable[str], settings: Settings, term: Term) -> list[Expectation]:
-    main, others = _keys_of(dataset, set(configured), settings)
+def _whole_table(dataset: str, configured: set[str], settings: Settings, term: Term) -> list[Expectation]:
+    main, _ = _keys_of(dataset, configured, settings)
     return [
         stops(
             "expect_column_values_to_not_be_null",
@@ -47,6 +49,13 @@ def _whole_table(dataset: str, configured: Iterable[str], settings: Settings, te
             column=main,
             mostly=0.5,
         ),
+        *_of_the_term(dataset, configured, settings, term),
+    ]
+
+
+def _whole_columns(dataset: str, configured: set[str], settings: Settings) -> list[Expectation]:
+    _, others = _keys_of(dataset, configured, settings)
+    return [
         *(
             stops(
                 "expect_column_values_to_not_be_null",
@@ -57,8 +66,7 @@ def _whole_table(dataset: str, configured: Iterable[str], settings: Settings, te
             )
             for column in others
         ),
-        *_of_the_right_type(dataset, set(configured), settings),
-        *_of_the_term(dataset, set(configured), settings, term),
+        *_of_the_right_type(dataset, configured, settings),
     ]
 
 

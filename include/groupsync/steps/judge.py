@@ -39,7 +39,8 @@ class _Judged:
     def judge(self, name: str, frame: pd.DataFrame) -> Sifted:
         """Run the dataset's suite over its rows (CLEAN) and sift them."""
         settings = self.deployment.settings
-        suite = [*suite_for(name, settings, self.run.term(self.deployment)), *watched(name, settings)]
+        term = self.run.term(self.deployment)
+        suite = [*suite_for(name, settings, term, len(frame)), *watched(name, settings)]
         found = judge(name, with_references(name, frame, self.cleaned, settings), suite)
         self.judgements[name], self.rows[name] = found, len(frame)
         self.sifted[name] = sift(name, frame, conform(found.failures, FAILURE))

@@ -245,6 +245,16 @@ def test_a_table_of_the_right_shape_is_not_broken(dataset: str) -> None:
     assert judged(dataset).broken == []
 
 
+@pytest.mark.parametrize("dataset", list(GOOD))
+def test_of_a_few_rows_a_column_is_not_judged(dataset: str) -> None:
+    """One row without a key is set aside like any other; a table of another term or set is seen in one row."""
+    few, enough = (suite_for(dataset, NATIVE, TERM, count) for count in (4, 5))
+    left_out = [e["meta"]["reason"] for e in enough if e not in few]
+    assert left_out
+    assert all(reason.startswith(("no row has", "every ")) for reason in left_out)
+    assert all(e["severity"] == "critical" for e in enough if e not in few)
+
+
 def test_what_is_only_watched_gates_nothing_although_the_result_is_unsuccessful() -> None:
     """great_expectations' own result says false; no row is set aside, the table is not broken, and they are named."""
     frame = clean("memberships", frame_of([GOOD["memberships"] | {"source_row": n} for n in (1, 2, 3)], REMOTE[
