@@ -19,6 +19,7 @@ from include.groupsync.alert_settings import Alerts, Channel
 from include.groupsync.errors import AlertError
 from include.groupsync.model.alert import Condition, Memory, Seen
 from include.groupsync.model.journal import LEFT_UNDONE
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import safe_run_id
 from include.groupsync.report.alert import Message, Place, alert_message, summary_message
@@ -38,6 +39,13 @@ START = "start"  # the cause, and the file, of runs that come to no step at all
 _ALWAYS = ("report", "request_release", "outcome")
 # What `outcome` says again of what other steps have left.
 _SAID_AGAIN = frozenset({"HeldError", "NotReleased", "StaleError", "ApplyError", "GroupsyncError"})
+
+# What was left out of a run on purpose is not over.
+_NOT_SHOWN_BY = {
+    Mode.FULL: frozenset[str](),
+    Mode.ADD: frozenset({"circuit_breaker", "release"}),
+    Mode.PLAN: frozenset({"circuit_breaker", "release", "apply", "verify"}),
+}
 
 Send = Callable[[Channel, str, Message], None]  # the channel, the recipient of it, the message; AlertError
 
@@ -76,7 +84,7 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
         _judged(run, folder, outcome, found, cleared)
     if "apply" in done:
         found.append(_left_undone(folder))
-    return Seen(tuple(one for one in found if one is not None), frozenset(cleared))
+    return Seen(tuple(one for one in found if one is not None), frozenset(cleared - _NOT_SHOWN_BY[run.mode]))
 
 
 def _stopped(deployment: Deployment, folder: RunFolder, name: str, record: dict[str, Any] | None) -> Condition:
@@ -101,8 +109,11 @@ def _judged(
     found: list[Condition | None],
     cleared: set[str],
 ) -> None:
-    """What the breaker stopped.  A release run says of it only that all that it was asked about is done."""
-    if isinstance(run, Restoring):
+    """What the breaker stopped.  A release run says of it only that all that it was asked about is done.
+
+    Of a run that only plans nobody is asked anything, and nothing is held.
+    """
+    if isinstance(run, Restoring) or run.mode is Mode.PLAN:
         return
     if run.is_sync:
         trip = tripped(folder.json("verdict")["observations"], _held(folder), blocked=False)
@@ -168,10 +179,11 @@ def summarise_run(
 ) -> int:
     """Mail the report's counts, as ``run_summary`` says; to how many.  AlertError as for ``speak``.
 
-    Daily is the first sync of a day (UTC) and term.
+    Daily is the first sync of a day (UTC) and term that does more than plan.
     """
     daily = alerts.run_summary == "daily"
-    if alerts.run_summary == "off" or not folder.has("report.json") or (daily and not run.is_sync):
+    syncs = run.is_sync and run.mode is not Mode.PLAN
+    if alerts.run_summary == "off" or not folder.has("report.json") or (daily and not syncs):
         return 0
     document = folder.json("report")
     request = folder.json("request") if folder.has("request.json") else {}

@@ -53,7 +53,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         scope=scope,
         applied_day=day,
         applied_week=days,
-        blackouts=deployment.calendar.blackouts_on(now.date()),
+        blackouts=deployment.calendar.blackouts_on(deployment.today),
         settings_digest=configuration_digest(deployment),
         restore=isinstance(run, Restoring),
         **_of_source(deployment, run, folder, records.get("validate", {})),
@@ -118,9 +118,10 @@ def baselines_of(accepted: list[dict[str, Any]], term: str, week: int | None) ->
 
 
 def configuration_digest(deployment: Deployment) -> str:
-    """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this.
+    """SHA-256 over settings, statements, and the calendar's terms and blackouts; the settings hold no secret, nor does
+    this.
 
-    Who is told of a run changes nothing in it: the section ``alerts`` is left out.
+    When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
