@@ -1,6 +1,8 @@
 """The DAG files as Airflow sees them, and what makes a run of them red."""
 
+import ast
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from include.groupsync.model.frames import rows
 from include.groupsync.state.ledger import load_exceptions
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
+from tests.conftest import ROOT
 from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SYNC, Probe, connections
 from tests.world import TERM1, World
 
@@ -33,6 +36,12 @@ def test_every_dag_file_can_be_imported(seen: dict[str, Any]) -> None:
 
 def test_every_dag_explains_itself(seen: dict[str, Any]) -> None:
     assert {name for name, dag in seen["dags"].items() if not (dag["doc_md"] or "").strip() or not dag["tags"]} == set()
+
+
+def test_every_dags_runs_have_their_tab(seen: dict[str, Any]) -> None:
+    """The plugin serves runs of our DAGs only, and knows them by how their names begin."""
+    [named] = re.findall(r"^OUR_DAGS = (.*)$", (ROOT / "plugins" / "run_pages.py").read_text("utf-8"), re.MULTILINE)
+    assert {name for name in seen["dags"] if not name.startswith(ast.literal_eval(named))} == set()
 
 
 def test_every_dag_survives_being_stored(seen: dict[str, Any]) -> None:
