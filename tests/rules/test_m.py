@@ -304,8 +304,8 @@ def test_m6_the_form_says_what_holds_already_and_what_the_ledger_does_not_know(t
     assert [line.split(": ")[1] for line in instead["history"]] == ["pin, before", "exclude, before"]
     for typed, said in {
         ("C9", "G1"): "The ledger has nothing of a course C9: is that its key in the mappings?",
-        ("C1", "G9"): "The ledger has no group G9 in course C1: as long as",
-        ("C1", "Lab"): "no group Lab in course C1; that is the name or Moodle's id of the one whose key is G1: as",
+        ("C1", "G9"): "The ledger has no group G9 in course C1. As long as",
+        ("C1", "Lab"): "no group Lab in course C1; a group of that name or id has the key G1. As long",
     }.items():
         told, error = by_form(world, "pin", "bob", course=typed[0], group=typed[1])
         assert (told["changed"], error) == (True, "")

@@ -123,13 +123,18 @@ _AGAIN_TAKEN = (
 
 def _warnings(member: Member, known: Known) -> list[str]:
     """What may have been mistyped: only the ledger is asked, and it does not know what no run has seen."""
-    unheeded = "as long as there is none, the exception does nothing"
-    if not known.course and not known.group:
-        return [f"The ledger has nothing of a course {member.course}: is that its key in the mappings? {unheeded}."]
     if known.group:
         return []
-    meant = f"; that is the name or Moodle's id of the one whose key is {' or '.join(known.meant)}" * bool(known.meant)
-    return [f"The ledger has no group {member.group} in course {member.course}{meant}: {unheeded}."]
+    if not known.course:
+        return [
+            f"The ledger has nothing of a course {member.course}: is that its key in the mappings? As long as no course"
+            " has it, the exception does nothing."
+        ]
+    meant = f"; a group of that name or id has the key {' or '.join(known.meant)}" if known.meant else ""
+    return [
+        f"The ledger has no group {member.group} in course {member.course}{meant}. As long as no group has that key, the"
+        " exception does nothing."
+    ]
 
 
 def _require_own(deployment: Deployment, stamp: Stamp | None) -> None:
