@@ -132,8 +132,8 @@ def _warnings(member: Member, known: Known) -> list[str]:
         ]
     meant = f"; a group of that name or id has the key {' or '.join(known.meant)}" if known.meant else ""
     return [
-        f"The ledger has no group {member.group} in course {member.course}{meant}. As long as no group has that key, the"
-        " exception does nothing."
+        f"The ledger has no group {member.group} in course {member.course}{meant}. As long as no group has that key,"
+        " the exception does nothing."
     ]
 
 
