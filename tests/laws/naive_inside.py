@@ -125,7 +125,8 @@ def memberships(
             continue  # deferred: its group waits for a re-key to be approved
         if len(matches) != 1 or len(users) != 1:
             naive.findings.add(("memberships", "M2", row["source_row"]))
-            spoilt.add((row["course"], row["group"], row["user"]))
+            if matches and users:  # ambiguous: what is not found can mean nothing that is there (rule K6)
+                spoilt.add((row["course"], row["group"], row["user"]))
             continue
         group_id, user_id = matches[0], users[0]
         listed.add((group_id, user_id))
@@ -199,7 +200,11 @@ def exceptions(
     """Rule M6: pairs of group and person that are pinned, and that are excluded; both means neither is done."""
     found: dict[str, set[tuple[int, int]]] = {"pin": set(), "exclude": set()}
     for row in university.exceptions:
-        for at, one in state.groups.items():
-            if read.get(one.course_id) == row["course"] and keys.key(one.idnumber) == row["group"]:
-                found[row["what"]] |= {(at, user) for user in people.get(row["user"], ())}
+        of_key = [
+            at
+            for at, one in state.groups.items()
+            if read.get(one.course_id) == row["course"] and keys.key(one.idnumber) == row["group"]
+        ]
+        for at in of_key if len(of_key) == 1 else ():  # a key that fits two fits none (rule K3)
+            found[row["what"]] |= {(at, user) for user in people.get(row["user"], ())}
     return found["pin"], found["exclude"] - found["pin"]
