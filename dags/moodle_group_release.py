@@ -42,6 +42,9 @@ from sync_steps import run_step
         "term": Param(None, type=["null", "string"], title="Term", description="Set by the run that asks."),
         "run": Param(None, type=["null", "string"], title="Run", description="The run that asks."),
         "digest": Param(None, type=["null", "string"], title="Plan", description="Names what it holds."),
+        "mode": Param(
+            "full", type="string", enum=["full", "add"], title="Mode", description="As that run was started."
+        ),
         "reclaim": Param(False, type="boolean", title="Reclaim", description="As that run was started."),
         "reason": Param(None, type=["null", "string"], title="Reason", description="As that run was started."),
     },

@@ -2,7 +2,8 @@
 ### Keep Moodle's groups in step with the student records, for one term
 
 Reads the mappings and the three remote tables, compares them with Moodle, lets the circuit breaker judge the
-plan, applies what it releases, reads it back, and reports.
+plan, applies what it releases, reads it back, and reports. It runs by itself as `include/config/terms.yaml` says; a
+backfill does one run for each term whose first day is in its range.
 
 | task | what it does | where to look when it is red |
 |---|---|---|
@@ -32,12 +33,13 @@ from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import request_release
 from run_alerts import run_alert
 from sync_steps import run_step, term_names
+from term_timetable import TermTimetable
 
 LOST = "Only after the ledger was lost"
 
 
 @dag(
-    schedule=None,
+    schedule=TermTimetable(),  # off, until include/config/terms.yaml says when
     start_date=datetime(2026, 9, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,  # one writer for the site
@@ -50,7 +52,15 @@ LOST = "Only after the ledger was lost"
             type=["null", "string"],
             examples=term_names(),
             title="Term",
-            description="Leave empty for the one that is running today.",
+            description="Leave empty for the one that is running today, and in a backfill: its runs know theirs.",
+        ),
+        "mode": Param(
+            "full",
+            type="string",
+            enum=["full", "add", "plan"],
+            title="Mode",
+            description="full: all of it. add: creates, updates and adds, never deletes or removes. plan: shows what"
+            " would be done, and writes nothing.",
         ),
         "reclaim": Param(
             False,

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from include.groupsync.steps.run import Counter
 
 SYNC, RELEASE, APPROVE = "moodle_group_sync", "moodle_group_release", "approve"
-CONF = ("term", "run", "digest", "reclaim", "reason")  # of a release run: what it must know to make the plan anew
+# Of a release run: what it must know to make the plan anew.
+CONF = ("term", "run", "digest", "mode", "reclaim", "reason")
 ENDED = ("success", "failed")
 
 

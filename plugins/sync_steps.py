@@ -187,14 +187,20 @@ def deployment_of_airflow() -> Deployment:
 
 
 def run_of(context: Any, deployment: Deployment) -> Run:
-    """This DAG run, for the term of its form, or for the one that is running today."""
+    """This DAG run, for the term that is its partition, that of its form, or the one that is running today."""
     from include.groupsync.errors import SettingsError
+    from include.groupsync.model.mode import Mode
     from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
     # The form's day is the run's, not the task's: a run that goes on past midnight stays in its term.
-    started_on = (context["dag_run"].run_after or deployment.now()).date()
-    term = context["params"].get("term") or deployment.calendar.current(started_on)
+    started_on = deployment.calendar.day_of(context["dag_run"].run_after or deployment.now())
+    partition, asked = context["dag_run"].partition_key, context["params"].get("term")
+    if partition and asked and partition != asked:
+        raise SettingsError(
+            f"the run belongs to term {partition}, and its form says {asked}: start it anew, with one of them empty"
+        )
+    term = partition or asked or deployment.calendar.current(started_on)
     if term is None:
         raise SettingsError(
             f"no term is running on {started_on}: choose one in the trigger form, or correct the calendar"
@@ -205,7 +211,8 @@ def run_of(context: Any, deployment: Deployment) -> Run:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
-    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason)
+    mode = Mode(context["params"].get("mode") or Mode.FULL)
+    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

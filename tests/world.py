@@ -42,6 +42,7 @@ from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Kind
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import RESTORE_DAG, run_name
@@ -416,6 +417,7 @@ class World:
         until: str | None = None,
         before: Mapping[str, Callable[[], Any]] | None = None,
         reclaim: str = "",
+        mode: Mode = Mode.FULL,
     ) -> Outcome:
         """One run of all steps, as the DAG runs them: after a failure only report and outcome still run.
 
@@ -424,7 +426,7 @@ class World:
         ``reclaim`` is the reason of a run that is started with it (rule O2).
         """
         self._runs += run_id is None
-        run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim)
+        run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim, mode=mode)
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         return self._run(run, wanted, before or {})
@@ -492,7 +494,7 @@ class World:
         release_run_id = run.request["release_run_id"]
         run_id = run_name("moodle_group_release", release_run_id)
         kept = {name: run.request[name] for name in ("reclaim", "reason")}
-        return Run(run_id, run.request["term"], release_run_id, **kept)
+        return Run(run_id, run.request["term"], release_run_id, mode=Mode(run.request["mode"]), **kept)
 
     def _run(
         self,

@@ -1,22 +1,21 @@
-"""The settings file and the calendar, validated once at the door; an unknown key is an error that names it."""
+"""The settings file, validated once at the door; an unknown key is an error that names it."""
 
-import re
-from datetime import date, time, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from include.groupsync.alert_settings import Alerts
 from include.groupsync.breaker_settings import BreakerLimits, Strict
+from include.groupsync.calendar_settings import ClockTime, Zone, load_calendar
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.term import Blackout, Calendar, Term
+from include.groupsync.settings_file import load_yaml, read_yaml, validated
 from include.groupsync.source_settings import Native, Sources, with_derived_tables
-from include.groupsync.unique_keys import UniqueKeys
+
+__all__ = ["Settings", "load_calendar", "load_settings"]
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 
@@ -116,24 +115,9 @@ class Environment(Strict):
 class WritingWindow(Strict):
     """The hours in which is written, on the clock of ``timezone``; they may go past midnight."""
 
-    opens: time
-    closes: time
-    timezone: str
-
-    @field_validator("opens", "closes", mode="before")
-    @classmethod
-    def _as_written(cls, value: Any) -> Any:
-        # YAML reads 22:00 as 1320, a number of base sixty.
-        return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("not a time zone, such as Europe/London") from None
-        return value
+    opens: ClockTime
+    closes: ClockTime
+    timezone: Zone
 
 
 class Moodle(Strict):
@@ -277,35 +261,13 @@ class _AlertsOnly(BaseModel):
     alerts: Alerts = Alerts()
 
 
-class _Term(Strict):
-    first_on: date
-    last_on: date
-    setid: str
-    academic_year: str
-    periods: tuple[str, ...] = Field(min_length=1)
-
-
-class _Blackout(Strict):
-    name: str = Field(min_length=1)
-    first_on: date
-    last_on: date
-
-
-class _Calendar(Strict):
-    terms: dict[str, _Term]
-    blackouts: tuple[_Blackout, ...] = ()
-
-
-_M = TypeVar("_M", bound=BaseModel)
-
-
 def load_settings(path: Path) -> Settings:
     """The settings of a YAML file.
 
     Raises SettingsError naming the file, the key, what is wrong with it and the next step; rule M1's
     missing course is found here too, before anything is read.
     """
-    settings = _load(path, Settings)
+    settings = load_yaml(path, Settings)
     settings.check_membership_course()
     return settings
 
@@ -313,54 +275,5 @@ def load_settings(path: Path) -> Settings:
 def load_alerts(path: Path) -> Alerts:
     """The section ``alerts`` alone: who is told that the rest of the file is wrong.  SettingsError where it cannot be
     read, or is wrong itself."""
-    raw = _read(path)
-    return _validated(path, raw if isinstance(raw, dict) else {}, _AlertsOnly).alerts
-
-
-def load_calendar(path: Path) -> Calendar:
-    """The calendar of a YAML file, terms by first day; SettingsError as for ``load_settings``."""
-    parsed = _load(path, _Calendar)
-    terms = [Term(key=key, **dict(term)) for key, term in parsed.terms.items()]
-    for term in terms:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", term.key):
-            raise SettingsError(f"{path}: term {term.key!r}: use letters, digits, dots, underscores and hyphens only")
-        if term.last_on < term.first_on:
-            raise SettingsError(f"{path}: term {term.key}: last_on is before first_on; correct one of them")
-    blackouts = tuple(Blackout(**dict(blackout)) for blackout in parsed.blackouts)
-    for blackout in blackouts:
-        if blackout.last_on < blackout.first_on:
-            raise SettingsError(f"{path}: blackout {blackout.name!r}: last_on is before first_on; correct one of them")
-    return Calendar(tuple(sorted(terms, key=lambda term: (term.first_on, term.key))), blackouts)
-
-
-def _load(path: Path, model: type[_M]) -> _M:
-    return _validated(path, _read(path), model)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
-    except FileNotFoundError:
-        raise SettingsError(f"{path} is missing: copy it from the project and adapt it") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} cannot be read ({type(error).__name__}): it must be a text file in UTF-8, as in the project"
-        ) from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
-
-
-def _validated(path: Path, raw: Any, model: type[_M]) -> _M:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        raise SettingsError(f"{path}:\n" + "\n".join(f"  {_told(e)}" for e in error.errors())) from None
-
-
-def _told(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "the file"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key; docs/settings.md lists the known ones"
-    what = f"{where}: {error['msg'].removeprefix('Value error, ')}"
-    # Whose addresses are in the section of the alerts is nobody's business who reads a log (rule W3).
-    return what if error["loc"][:1] == ("alerts",) else f"{what} (found: {error['input']!r})"[:400]
+    raw = read_yaml(path)
+    return validated(path, raw if isinstance(raw, dict) else {}, _AlertsOnly).alerts

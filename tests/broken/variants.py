@@ -341,8 +341,8 @@ VARIANTS = (
     Variant(
         "C5",
         "steps/compare.py",
-        "open_terms=calendar.open_on(deployment.now().date()) - closed,",
-        "open_terms=calendar.open_on(deployment.now().date()),",
+        "open_terms=calendar.open_on(deployment.today) - closed,",
+        "open_terms=calendar.open_on(deployment.today),",
         "A term that was closed keeps what it lists.",
     ),
     Variant(

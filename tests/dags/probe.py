@@ -1,8 +1,8 @@
 """Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
 
 Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
-One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}`` or ``{"send": ...,
-"environment": ...}``; one goes out.
+One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}``, ``{"send": ..., "environment":
+...}`` or what scheduling.py answers; one goes out.
 """
 
 import json
@@ -28,6 +28,8 @@ from airflow.models.pool import Pool  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
 from airflow.utils.session import create_session  # noqa: E402
 from sqlalchemy import select  # noqa: E402
+
+from tests.dags import scheduling  # noqa: E402
 
 
 def seen(bag: DagBag) -> dict[str, Any]:
@@ -143,6 +145,8 @@ def main() -> None:
         told = json.loads(line)
         if "send" in told:
             answer: dict[str, Any] = send(**told["send"], environment=told["environment"])
+        elif "ask" in told:
+            answer = scheduling.answer(bag, **told)
         else:
             answer = run(bag, **told) if told else seen(bag)
         print(json.dumps(answer), file=answers, flush=True)

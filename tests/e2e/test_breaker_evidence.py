@@ -183,8 +183,15 @@ def test_blackout_holds_deletes_on_the_days_of_the_calendar(synced: World) -> No
     run = synced.sync()
     assert run.held == [("group", "delete", "C1", "G2")]
     assert run.trips["blackout", "run"]["text"] == "today is in rollover"
-    synced.calendar = Calendar(CALENDAR.terms, (Blackout("rollover", date(2026, 8, 1), date(2026, 10, 11)),))
-    assert synced.sync().state == "applied"
+    # Six in the morning in UTC is the evening before in Hawaii, and days are the university's own.
+    rollover = (Blackout("rollover", today, today),)
+    synced.calendar = Calendar(CALENDAR.terms[:1], rollover, timezone="Pacific/Honolulu", warn_weeks=10)
+    run = synced.sync()
+    assert run.state == "applied"
+    assert run.report["week"] == "week 2 of 12"
+    assert "the calendar ends with term 2026-27-T1 on 2026-12-18: add the terms that come after it" in run.reasons(
+        "warning"
+    )
 
 
 def test_department_deletes_holds_that_departments_deletes(make_world: Any) -> None:

@@ -1,10 +1,14 @@
-"""A term of the academic calendar and what the source calls it."""
+"""The academic calendar: its terms and what the source calls them, and its days on the university's own clock.
 
-from dataclasses import dataclass
-from datetime import date
+Read by Airflow's scheduler too, so it imports no library of frames.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
-from include.groupsync.model.frames import TEXT, Schema
+from include.groupsync.model.schedule import Schedule
 
 
 class TermState(StrEnum):
@@ -14,13 +18,10 @@ class TermState(StrEnum):
     CLOSED = "closed"
 
 
-# The terms that somebody gave a state, and the newest of each.
-TERM_STATES: Schema = {"term": TEXT, "state": TEXT}
-
-
 @dataclass(frozen=True)
 class Term:
-    """``setid`` is CMIS's set, ``academic_year`` and ``periods`` are SITS's (AYR_CODE, PSL_CODE)."""
+    """``setid`` is CMIS's set, ``academic_year`` and ``periods`` are SITS's (AYR_CODE, PSL_CODE);
+    ``teaching_weeks`` None: all of its weeks."""
 
     key: str
     first_on: date
@@ -28,6 +29,8 @@ class Term:
     setid: str
     academic_year: str
     periods: tuple[str, ...]
+    # Not in its repr, which is in the configuration's digest (rule ``config_changed``): it reads nothing else.
+    teaching_weeks: frozenset[int] | None = field(default=None, repr=False)
 
     @property
     def binds(self) -> dict[str, object]:
@@ -43,6 +46,16 @@ class Term:
         """The week of the term, the first one is 1; 0 and less before it begins."""
         return (day - self.first_on).days // 7 + 1
 
+    def told_on(self, day: date) -> str:
+        """Where in the term that day is, for people."""
+        if day > self.last_on:
+            return f"ended on {self.last_on}"
+        if day < self.first_on:
+            return f"begins on {self.first_on}"
+        week = self.week_of(day)
+        taught = self.teaching_weeks is None or week in self.teaching_weeks
+        return f"week {week} of {self.week_of(self.last_on)}" + ("" if taught else ", no teaching")
+
 
 @dataclass(frozen=True)
 class Blackout:
@@ -55,10 +68,22 @@ class Blackout:
 
 @dataclass(frozen=True)
 class Calendar:
-    """All terms, in the order of their first day; ``blackouts`` as they are written down."""
+    """All terms, in the order of their first day; ``blackouts`` as they are written down; ``timezone`` is the clock
+    that its days are told by, and ``schedule`` None where nothing runs by itself."""
 
     terms: tuple[Term, ...]
     blackouts: tuple[Blackout, ...] = ()
+    timezone: str = "UTC"
+    schedule: Schedule | None = None
+    warn_weeks: int = 6
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def day_of(self, instant: datetime) -> date:
+        """The university's own day at that instant."""
+        return instant.astimezone(self.zone).date()
 
     def term(self, key: str) -> Term:
         """The term of that key; KeyError names the known ones."""
@@ -71,6 +96,16 @@ class Calendar:
         """The key of the term that runs on that day; None between terms."""
         running = [term.key for term in self.terms if term.first_on <= today <= term.last_on]
         return running[-1] if running else None
+
+    def ends_soon(self, today: date) -> str | None:
+        """What to do before the calendar has no term left; None as long as there is time."""
+        last = self.terms[-1] if self.terms else None
+        if last is not None and today <= last.last_on - timedelta(weeks=self.warn_weeks):
+            return None
+        if last is None:
+            return "the calendar has no term at all: add the terms to come"
+        verb = "has ended" if today > last.last_on else "ends"
+        return f"the calendar {verb} with term {last.key} on {last.last_on}: add the terms that come after it"
 
     def blackouts_on(self, day: date) -> tuple[str, ...]:
         """The names of the blackouts that the day is in."""

@@ -10,10 +10,12 @@ from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import Schema, conform, frame_of, rows
 from include.groupsync.model.journal import OUTCOME
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 
 _PARTS = (
+    "calendar",
     "source",
     "moodle",
     "groupings",
@@ -21,6 +23,7 @@ _PARTS = (
     "links",
     "memberships",
     "vanishing",
+    "mode",
     "kept",
     "restore",
     "use",
@@ -83,6 +86,9 @@ def headline(document: Mapping[str, Any]) -> str:
     held = (document["plan"] or {}).get("held", {}).get("changes", 0)
     done = sum(actions.get("done", 0) for actions in document["applied"].values())
     word = f"{done} change{'' if done == 1 else 's'} applied" if done else "nothing to do"
+    if document["mode"] == Mode.PLAN and document["plan"]:
+        planned = document["plan"]["released"]["changes"]
+        word = f"a plan only: {planned} change{'' if planned == 1 else 's'} would be applied"
     return f"{word}, {held} held" if held else word
 
 

@@ -5,9 +5,12 @@ from datetime import datetime
 import pandas as pd
 import sqlalchemy as sa
 
-from include.groupsync.model.frames import frame_of
-from include.groupsync.model.term import TERM_STATES, TermState
+from include.groupsync.model.frames import TEXT, Schema, frame_of
+from include.groupsync.model.term import TermState
 from include.groupsync.state.tables import TERM_STATE
+
+# The terms that somebody gave a state, and the newest of each.
+TERM_STATES: Schema = {"term": TEXT, "state": TEXT}
 
 
 def change(link: sa.Connection, term: str, state: TermState, *, who: str, reason: str, at: datetime) -> None:

@@ -18,6 +18,7 @@ from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.lookup import MembersByGroup
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import Snapshot
@@ -42,11 +43,15 @@ _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "mem
 
 @recorded
 def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.
+    """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.  A run that only plans
+    sends nothing, and leaves the ledger as it is.
 
     A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.  In a release run
     the approval is looked at once more, and many deletes begin with a few that are read back.
     """
+    if run.mode is Mode.PLAN:
+        folder.save_frame("outcomes", frame_of([], OUTCOME), OUTCOME)
+        return {"outcomes": {}}
     if run.release is None:
         return apply_part(deployment, run, folder, load_released(folder))
     part = load_split(folder).released  # what people approve is never so much that it would not fit into memory

@@ -21,6 +21,7 @@ from include.groupsync.model.approval import (
     Approval,
     courses_named,
 )
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.request import losses_of, subject, summary
 from include.groupsync.state import approvals, runs
@@ -44,11 +45,12 @@ class Request:
 def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Register what is held as a question to a person, or join the term's open one; ``request.json`` has it.
 
-    Asks nothing where nothing is held, where what is held is blocked, or where the run did not get to its end.
+    Asks nothing where nothing is held, where what is held is blocked, where the run did not get to its end, or where it
+    only plans.
     """
     (folder.path / "request.json").unlink(missing_ok=True)
     records = step_records(folder)
-    if not all(records.get(name, {}).get("ok") for name in ("circuit_breaker", "apply")):
+    if run.mode is Mode.PLAN or not all(records.get(name, {}).get("ok") for name in ("circuit_breaker", "apply")):
         return {"asked": False}
     parts = load_split(folder)
     with deployment.state.begin() as link:
@@ -76,7 +78,8 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "digest": approval.digest,
         "answer_at": deployment.counter.answer_at(approval.release_run_id),
     }
-    again = {"term": run.term_key, "run": approval.run_id, "reclaim": run.reclaim, "reason": run.reason}
+    again = {"term": run.term_key, "run": approval.run_id, "mode": str(run.mode), "reclaim": run.reclaim}
+    again |= {"reason": run.reason}
     folder.save_json("request", {**again, **asked})
     return {"asked": True, **asked}
 

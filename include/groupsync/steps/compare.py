@@ -117,7 +117,7 @@ def policy_of(deployment: Deployment, run: Run, folder: RunFolder) -> Policy:
     closed = frozenset(states.loc[states["state"] == str(TermState.CLOSED), "term"])
     return Policy(
         term=run.term_key,
-        open_terms=calendar.open_on(deployment.now().date()) - closed,
+        open_terms=calendar.open_on(deployment.today) - closed,
         later_terms=calendar.later_than(run.term_key),
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,

@@ -14,6 +14,7 @@ from include.groupsync.state import runs
 from include.groupsync.state.history import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
 from include.groupsync.steps.kept import report_kept
+from include.groupsync.steps.narrowing import within_mode
 from include.groupsync.steps.release import approved_split, only_approved
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
@@ -26,7 +27,7 @@ _PARTS = ("groupings", "groups", "links", "memberships")
 def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Save plan and verdict; BlockedError where the whole run may not go on."""
     proposed = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
-    plan = without_what_stays(deployment, run, folder, proposed)
+    plan = within_mode(run, folder, without_what_stays(deployment, run, folder, proposed))
     if run.is_sync:
         report_kept(folder)
     evidence = gather(deployment, run, folder, plan)

@@ -38,7 +38,7 @@ _ANY_GROUP = (How.GROUP_MODE,)
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
     """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
     now, records = deployment.now(), step_records(folder)
-    today, read, validated = now.date(), records.get("extract", {}), records.get("validate", {})
+    read, validated = records.get("extract", {}), records.get("validate", {})
     week = week_of(deployment, run)
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
@@ -64,7 +64,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         scope=scope,
         applied_day=day,
         applied_week=days,
-        blackouts=deployment.calendar.blackouts_on(today),
+        blackouts=deployment.calendar.blackouts_on(deployment.today),
         now=now,
         term=run.term_key,
         week=week,
@@ -108,9 +108,10 @@ def baselines_of(accepted: list[dict[str, Any]], term: str, week: int | None) ->
 
 
 def configuration_digest(deployment: Deployment) -> str:
-    """SHA-256 over settings, statements and calendar; the settings hold no secret, nor does this.
+    """SHA-256 over settings, statements, and the calendar's terms and blackouts; the settings hold no secret, nor does
+    this.
 
-    Who is told of a run changes nothing in it: the section ``alerts`` is left out.
+    Who is told of a run, and when it runs, changes nothing of what it does: ``alerts`` and schedule are left out.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())

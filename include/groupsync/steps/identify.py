@@ -1,12 +1,14 @@
 """Who are we talking to?  Asked before anything is read, and again before anything is written (I1 to I3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
 
 from include.groupsync.errors import IdentityError
+from include.groupsync.model.finding import FINDING, Finding, Severity
+from include.groupsync.model.frames import frame_of
 from include.groupsync.model.identity import SANDBOX, Answers, Side, compare, differing, table
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.moodle.client import MoodleClient
@@ -65,12 +67,19 @@ def require_identity(deployment: Deployment, client: MoodleClient) -> list[Side]
 def check_identity(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Compare the five names; nothing of a group is read before this."""
     week_of(deployment, run)  # a term that the calendar does not have is told before anything is asked
+    folder.save_frame("findings/calendar", frame_of((one.row() for one in _on_calendar(deployment)), FINDING), FINDING)
     client = client_of(deployment)
     sides = require_identity(deployment, client)
     folder.save_json("identity", {"sides": [as_document(side) for side in sides]})
     with deployment.state.begin() as link:
         runs.begin(link, run.run_id, run.term_key, deployment.now())
     return {"calls": dict(client.calls)}
+
+
+def _on_calendar(deployment: Deployment) -> Iterator[Finding]:
+    """A warning, for weeks before it, that no term comes after the last."""
+    if told := deployment.calendar.ends_soon(deployment.today):
+        yield Finding("calendar", Severity.WARNING, "C5", told, next_step="add them to include/config/terms.yaml")
 
 
 def as_document(side: Side) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Standing
 from include.groupsync.model.snapshot import USERS
-from include.groupsync.model.term import TERM_STATES, Term
+from include.groupsync.model.term import Term
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.reader import find_users, read_course_keys, read_snapshot
 from include.groupsync.settings import Settings
@@ -147,7 +147,7 @@ def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataF
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
     folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS)
-    folder.save_frame("ledger/term_states", states, TERM_STATES)
+    folder.save_frame("ledger/term_states", states, term_states.TERM_STATES)
     for name, frame in frames.items():
         folder.save_frame(f"ledger/{name}", frame, LEDGER[name])
     return frames

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import RELEASE_DAG, SYNC_DAG
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
@@ -60,6 +61,11 @@ class Deployment:
             raise SettingsError(f"connection {conn_id} is not defined: add it in Airflow under Admin, Connections")
         return self.databases[conn_id]
 
+    @property
+    def today(self) -> date:
+        """The university's own day: terms and blackouts begin and end by its clock."""
+        return self.calendar.day_of(self.now())
+
     @cached_property
     def state(self) -> StateEngine:
         """The state database: ledger, journal, runs."""
@@ -80,6 +86,7 @@ class Run:
     release: str | None = None
     reclaim: bool = False
     reason: str = ""
+    mode: Mode = Mode.FULL
 
     @property
     def is_sync(self) -> bool:
@@ -131,7 +138,7 @@ def claim_of(run: Run, folder: RunFolder) -> str:
 
 def week_of(deployment: Deployment, run: Run) -> int | None:
     """The week of the run's term, None for a restore, which has none; raises as ``Run.term``."""
-    return None if isinstance(run, Restoring) else run.term(deployment).week_of(deployment.now().date())
+    return None if isinstance(run, Restoring) else run.term(deployment).week_of(deployment.today)
 
 
 R = TypeVar("R", bound=Run)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, StaleError
+from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, SettingsError, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import LEFT_UNDONE
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.changes import courses_of
@@ -23,6 +24,9 @@ from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
 from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
 
+# Only the first is accepted by itself: a run that left the deletes out is no baseline for any.
+_SYNCED = {Mode.FULL: "applied", Mode.ADD: "added", Mode.PLAN: "planned"}
+
 
 @recorded
 def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
@@ -30,8 +34,10 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
     about = {
         "run_id": run.run_id,
         "term": run.term_key,
+        "week": None if isinstance(run, Restoring) else _week_of(deployment, run),
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
+        "mode": str(run.mode),
         "reclaim": run.reason if run.reclaim else None,
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
         "restore": _restore_of(run, folder),
@@ -70,6 +76,14 @@ def outcome(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
     return {"outcome": word}
 
 
+def _week_of(deployment: Deployment, run: Run) -> str | None:
+    """Where in its term the run is, in words; None where the calendar does not have the term: a step has said so."""
+    try:
+        return run.term(deployment).told_on(deployment.today)
+    except SettingsError:
+        return None
+
+
 def _before(run: Run) -> tuple[str, ...]:
     """The steps that come before the report."""
     every = RESTORE_STEPS if isinstance(run, Restoring) else STEPS
@@ -90,7 +104,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return stopped
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
-    message = _held_message(folder, held) if run.is_sync and len(held) else None
+    message = _held_message(folder, held) if run.is_sync and run.mode is not Mode.PLAN and len(held) else None
     outcomes = folder.frame("outcomes")
     undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, LEFT_UNDONE)))])
     if undone:
@@ -105,7 +119,7 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return _end_of_restore(run, held)
     if run.is_sync and (told := _stale_message(folder)):
         return StaleError(told), "stale"
-    return None, "applied" if run.is_sync else "released"
+    return None, _SYNCED[run.mode] if run.is_sync else "released"
 
 
 def _end_of_restore(run: Restoring, held: pd.DataFrame) -> tuple[GroupsyncError | None, str]:

@@ -1,6 +1,6 @@
-"""The settings file and the calendar, checked once at the door."""
+"""The settings file, checked once at the door."""
 
-from datetime import date, time
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import yaml
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.kind import Kind
-from include.groupsync.settings import Settings, load_calendar, load_settings
+from include.groupsync.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE = {"connection": "cmis", "table": "T"}
@@ -284,11 +284,9 @@ def test_every_setting_of_the_design_has_a_place(tmp_path: Path, setting: str) -
 
 
 def test_the_shipped_files_are_valid() -> None:
-    """What a newcomer starts with loads, and its terms are in the order of their first day."""
+    """What a newcomer starts with loads; the calendar is in test_calendar_settings.py."""
     settings = load_settings(ROOT / "include/config/groupsync.yaml")
     assert settings.kinds == set(Kind)
-    terms = load_calendar(ROOT / "include/config/terms.yaml").terms
-    assert [term.first_on for term in terms] == sorted(term.first_on for term in terms)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -304,39 +302,6 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, text: str) -
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=r"groupsync\.yaml"):
         load_settings(path)
-
-
-TERM = {"first_on": "2026-01-12", "last_on": "2026-03-27", "setid": "S", "academic_year": "2025", "periods": ["T2"]}
-
-
-def calendar_of(tmp_path: Path, terms: dict[str, Any]) -> Path:
-    path = tmp_path / "terms.yaml"
-    path.write_text(yaml.safe_dump({"terms": terms}), encoding="utf-8")
-    return path
-
-
-def test_terms_are_read_in_the_order_of_their_first_day(tmp_path: Path) -> None:
-    """Whatever their order in the file."""
-    earlier = {**TERM, "first_on": "2025-09-29", "last_on": "2025-12-19"}
-    terms = load_calendar(calendar_of(tmp_path, {"T2": TERM, "T1": earlier})).terms
-    assert [term.key for term in terms] == ["T1", "T2"]
-    assert terms[1].first_on == date(2026, 1, 12)
-    assert terms[1].periods == ("T2",)
-
-
-def test_a_term_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
-    """The message names the term."""
-    path = calendar_of(tmp_path, {"T2": {**TERM, "last_on": "2025-03-27"}})
-    with pytest.raises(SettingsError, match="term T2: last_on is before first_on"):
-        load_calendar(path)
-
-
-@pytest.mark.parametrize("lacking", [{"periods": []}, {"setid": None}, {"academic_year": 2025}, {"state": "shut"}])
-def test_a_term_that_is_not_whole_is_refused(tmp_path: Path, lacking: dict[str, Any]) -> None:
-    """A year that YAML took for a number is text between quotes."""
-    path = calendar_of(tmp_path, {"T2": TERM | lacking})
-    with pytest.raises(SettingsError, match=rf"terms\.T2\.{next(iter(lacking))}"):
-        load_calendar(path)
 
 
 def test_b3_a_partial_limit_keeps_the_other_fields_of_the_default(tmp_path: Path) -> None:
@@ -355,36 +320,3 @@ def test_freshness_is_of_a_connection_that_is_read(tmp_path: Path) -> None:
     assert "freshness.sits: no table is read over this connection; they are read over cmis" in refusal(
         tmp_path, freshness={"sits": "f.sql"}
     )
-
-
-@pytest.mark.parametrize(
-    ("blackout", "words"),
-    [
-        ({"name": "x", "first_on": "2026-08-02", "last_on": "2026-08-01"}, "blackout 'x': last_on is before first_on"),
-        ({"name": "", "first_on": "2026-08-01", "last_on": "2026-08-01"}, "blackouts.0.name"),
-        ({"name": "x", "first_on": "2026-08-01"}, "blackouts.0.last_on"),
-        ({"name": "x", "first_on": "soon", "last_on": "2026-08-01"}, "blackouts.0.first_on"),
-        ({"name": "x", "first_on": "2026-08-01", "last_on": "2026-08-01", "why": "x"}, "blackouts.0.why: unknown key"),
-    ],
-)
-def test_a_blackout_that_makes_no_sense_is_refused_by_name(
-    tmp_path: Path, blackout: dict[str, str], words: str
-) -> None:
-    """Name, first and last day, and nothing else."""
-    path = tmp_path / "terms.yaml"
-    path.write_text(yaml.safe_dump({"terms": {"T": TERM}, "blackouts": [blackout]}), encoding="utf-8")
-    with pytest.raises(SettingsError) as refused:
-        load_calendar(path)
-    assert words in str(refused.value)
-
-
-def test_blackouts_are_as_the_calendar_has_them(tmp_path: Path) -> None:
-    """One day is a window; without any there is none."""
-    path = tmp_path / "terms.yaml"
-    day = {"name": "rollover", "first_on": "2026-08-01", "last_on": "2026-08-01"}
-    path.write_text(yaml.safe_dump({"terms": {"T": TERM}, "blackouts": [day]}), encoding="utf-8")
-    assert load_calendar(path).blackouts_on(date(2026, 8, 1)) == ("rollover",)
-    path.write_text(yaml.safe_dump({"terms": {"T": TERM}}), encoding="utf-8")
-    assert load_calendar(path).blackouts == ()
-    shipped = load_calendar(ROOT / "include" / "config" / "terms.yaml")
-    assert shipped.blackouts_on(date(2027, 8, 1)) == ("rollover of 2027",)

@@ -1,6 +1,7 @@
 """Terms and the calendar (rule C5)."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -86,3 +87,53 @@ def test_blackouts_have_their_first_and_last_day() -> None:
     assert seen == {1: ("a",), 3: ("a", "b"), 4: ("b",), 9: ("b",), 10: ()}
     assert calendar.blackouts_on(date(2026, 7, 31)) == ()
     assert CALENDAR.blackouts_on(day) == ()
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        (date(2025, 9, 28), "begins on 2025-09-29"),
+        (date(2025, 9, 29), "week 1 of 12"),
+        (date(2025, 11, 9), "week 6 of 12"),
+        (date(2025, 11, 10), "week 7 of 12, no teaching"),
+        (date(2025, 12, 19), "week 12 of 12"),
+        (date(2025, 12, 20), "ended on 2025-12-19"),
+    ],
+)
+def test_a_day_of_a_term_in_words(day: date, told: str) -> None:
+    """For the report; a term that does not list its teaching weeks has teaching in all of them."""
+    weeks = frozenset({1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12})
+    assert replace(T1, teaching_weeks=weeks).told_on(day) == told
+    assert T1.told_on(day) == told.removesuffix(", no teaching")
+
+
+def test_what_is_no_part_of_a_runs_work_is_not_in_a_terms_text() -> None:
+    """The configuration's digest is made of it: a week of reading that moves holds no deletes."""
+    assert repr(replace(T1, teaching_weeks=frozenset({1}))) == repr(T1)
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        (date(2026, 7, 20), None),
+        (date(2026, 7, 21), "the calendar ends with term S on 2026-08-31: add the terms that come after it"),
+        (date(2026, 8, 31), "the calendar ends with term S on 2026-08-31: add the terms that come after it"),
+        (date(2026, 9, 1), "the calendar has ended with term S on 2026-08-31: add the terms that come after it"),
+    ],
+)
+def test_a_calendar_that_ends_soon_says_so_for_weeks(today: date, told: str | None) -> None:
+    """Six, where nothing else is set."""
+    assert CALENDAR.ends_soon(today) == told
+    assert Calendar((T1, T2), warn_weeks=0).ends_soon(date(2026, 3, 27)) is None
+
+
+def test_an_empty_calendar_needs_terms() -> None:
+    """At once."""
+    assert Calendar(()).ends_soon(date(2026, 1, 1)) == "the calendar has no term at all: add the terms to come"
+
+
+def test_days_are_told_by_the_universitys_clock() -> None:
+    """In summer an hour before midnight in UTC is the next day in London."""
+    instant = datetime(2026, 9, 27, 23, tzinfo=UTC)
+    assert Calendar((), timezone="Europe/London").day_of(instant) == date(2026, 9, 28)
+    assert Calendar(()).day_of(instant) == date(2026, 9, 27)

@@ -22,8 +22,10 @@ from include.groupsync.report.summary import findings_of, headline, summarise
 RUN = {
     "run_id": "manual__1",
     "term": "T1",
+    "week": "week 3 of 12",
     "environment": "sandbox",
     "reported_at": "2026-01-12T02:00:00+00:00",
+    "mode": "full",
     "reclaim": None,
     "approval": None,
     "restore": None,

@@ -1,0 +1,93 @@
+"""Which term an Airflow run is of."""
+
+import importlib.util
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from include.groupsync.errors import SettingsError
+from include.groupsync.model.term import Calendar, Term
+from tests.conftest import ROOT
+
+T1 = Term("T1", date(2026, 9, 28), date(2026, 12, 18), "S", "2026", ("T1",))
+T2 = Term("T2", date(2027, 1, 11), date(2027, 3, 26), "S", "2026", ("T2",))
+CALENDAR = Calendar((T1, T2), timezone="Europe/London")
+IN_T1 = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@dataclass
+class Deployed:
+    """The part of the deployment that is asked."""
+
+    calendar: Calendar
+
+    def now(self) -> datetime:
+        return datetime(2027, 6, 1, tzinfo=UTC)
+
+
+@dataclass
+class AirflowsRun:
+    """A DAG run as a task sees it."""
+
+    partition_key: str | None
+    run_after: datetime | None
+    dag_id: str = "moodle_group_sync"
+    run_id: str = "manual__1"
+
+
+@pytest.fixture(scope="module")
+def plugin() -> ModuleType:
+    """The plugin as Airflow loads it: by its file."""
+    spec = importlib.util.spec_from_file_location("sync_steps_under_test", ROOT / "plugins" / "sync_steps.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def term_of(plugin: ModuleType, partition: str | None, form: str | None, run_after: datetime | None = IN_T1) -> Any:
+    context = {"dag_run": AirflowsRun(partition, run_after), "params": {"term": form}}
+    return plugin.run_of(context, Deployed(CALENDAR)).term_key
+
+
+@pytest.mark.parametrize(
+    ("partition", "form", "term"),
+    [
+        ("T2", None, "T2"),
+        ("T2", "", "T2"),
+        (None, "T2", "T2"),
+        ("T2", "T2", "T2"),
+        (None, None, "T1"),
+        (None, "", "T1"),
+    ],
+)
+def test_the_partition_is_the_term_else_the_form_says_it_else_the_day(
+    plugin: ModuleType, partition: str | None, form: str | None, term: str
+) -> None:
+    """A scheduled run and a backfill's know their term, whatever runs today."""
+    assert term_of(plugin, partition, form) == term
+
+
+def test_two_terms_are_no_term(plugin: ModuleType) -> None:
+    """A form that is filled in for a backfill would make all of its runs the same term's."""
+    with pytest.raises(SettingsError, match="the run belongs to term T1, and its form says T2: start it anew"):
+        term_of(plugin, "T1", "T2")
+
+
+@pytest.mark.parametrize(
+    ("at", "term"),
+    [("2027-01-10T23:30:00+00:00", None), ("2027-01-11T00:00:00+00:00", "T2"),
+     ("2026-09-27T22:30:00+00:00", None), ("2026-09-27T23:00:00+00:00", "T1"),  # British summer time
+     ("2027-03-26T23:30:00+00:00", "T2"), ("2027-03-27T00:00:00+00:00", None)],
+)  # fmt: skip
+def test_a_days_term_is_told_by_the_universitys_clock(plugin: ModuleType, at: str, term: str | None) -> None:
+    """Between terms the form has to say it."""
+    if term is None:
+        with pytest.raises(SettingsError, match=r"no term is running on .* choose one in the trigger form"):
+            term_of(plugin, None, None, datetime.fromisoformat(at))
+    else:
+        assert term_of(plugin, None, None, datetime.fromisoformat(at)) == term
