@@ -19,6 +19,7 @@ from include.groupsync.alert_settings import Alerts, Channel
 from include.groupsync.errors import AlertError
 from include.groupsync.model.alert import Condition, Memory, Seen
 from include.groupsync.model.journal import LEFT_UNDONE
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import safe_run_id
 from include.groupsync.report.alert import Message, Place, alert_message, summary_message
@@ -32,7 +33,8 @@ from include.groupsync.report.trouble import (
     tripped,
 )
 from include.groupsync.steps import RESTORE_STEPS, STEPS
-from include.groupsync.steps.run import Deployment, Restoring, Run, step_records
+from include.groupsync.steps.run import Deployment, Restoring, Run, passed_over, step_records
+from include.groupsync.steps.states import mode_of
 
 START = "start"  # the cause, and the file, of runs that come to no step at all
 _ALWAYS = ("report", "request_release", "outcome")
@@ -51,7 +53,7 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
     """What is wrong after this run, and which causes it has shown to be gone."""
     records = step_records(folder)
     names = list(RESTORE_STEPS if isinstance(run, Restoring) else STEPS)
-    before = list(takewhile(lambda name: name not in _ALWAYS, names))
+    before = [name for name in takewhile(lambda name: name not in _ALWAYS, names) if name not in passed_over(records)]
     outcome = records.get("outcome")
     done = list(takewhile(lambda name: (records.get(name) or {}).get("ok", False), before))
     stopped = next((name for name in before if name not in done), None)
@@ -101,8 +103,9 @@ def _judged(
     found: list[Condition | None],
     cleared: set[str],
 ) -> None:
-    """What the breaker stopped.  A release run says of it only that all that it was asked about is done."""
-    if isinstance(run, Restoring):
+    """What the breaker stopped.  A release run says of it only that all that it was asked about is done; one that only
+    plans, or whose term is frozen, stops nothing and shows nothing to be over."""
+    if isinstance(run, Restoring) or mode_of(run, folder) is Mode.PLAN:
         return
     if run.is_sync:
         trip = tripped(folder.json("verdict")["observations"], _held(folder), blocked=False)

@@ -21,7 +21,7 @@ from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
-from include.groupsync.state import runs
+from include.groupsync.state import runs, term_states
 from include.groupsync.state.history import count_gone
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
@@ -43,6 +43,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
+        opened = term_states.opened_unseen(link, run.term_key)
     scope = _scope(folder)
     return Evidence(
         plan=plan,
@@ -71,6 +72,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         settings_digest=configuration_digest(deployment),
         baselines=baselines,
         restore=isinstance(run, Restoring),
+        opened_again=opened.since if opened else "",
     )  # fmt: skip
 
 
