@@ -130,6 +130,18 @@ def test_c2_a_run_that_is_writing_sends_no_further_batch(synced: World, opened: 
     assert (isinstance(repeated.errors["apply"], TermStateError), repeated.writes) == (True, 0), "it knows no better"
 
 
+def test_j3_a_frozen_terms_run_can_be_taken_back(synced: World) -> None:
+    """Freezing comes first in an emergency; the restore shows the state, and is a person's word."""
+    synced.configure(NO_BREAKER)
+    synced.source.drop_group("C1", "G2")
+    harm = synced.sync()
+    synced.set_state(TERM1, "frozen")
+    restored = synced.restore(harm.run_id)
+    assert restored.error == ""
+    assert synced.moodle.members("C1")["G2"] == {"cid"}
+    assert f"Term {TERM1} is frozen since" in page(restored)
+
+
 def test_c2_a_term_that_is_made_add_only_stops_a_run_that_would_delete(synced: World) -> None:
     """Before its first call, when it has read what it goes by."""
     synced.configure(NO_BREAKER)

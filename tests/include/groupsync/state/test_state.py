@@ -20,7 +20,6 @@ from include.groupsync.model.ledger import LEDGER, may_delete, with_term, withou
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
 from include.groupsync.state import approvals, ledger, runs, term_states
-from include.groupsync.state import runs as state_runs
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
 from include.groupsync.state.history import count_gone, entries_of, forget, last_entry, unsettled_runs
 from include.groupsync.state.journal import RunJournal
@@ -329,7 +328,7 @@ def test_c5_the_newest_state_of_a_term_holds_and_every_one_stays_on_record(engin
 
 
 @pytest.mark.parametrize(
-    ("days", "runs", "opened"),
+    ("days", "ended", "opened"),
     [
         ({}, {}, None),
         ({1: "closed", 2: "open"}, {}, None),  # its runs could always delete
@@ -346,18 +345,18 @@ def test_c5_the_newest_state_of_a_term_holds_and_every_one_stays_on_record(engin
     ],
 )
 def test_c2_a_term_whose_runs_may_delete_again_is_unseen_until_one_is_accepted(
-    engine: sa.Engine, days: dict[int, str], runs: dict[int, str], opened: int | None
+    engine: sa.Engine, days: dict[int, str], ended: dict[int, str], opened: int | None
 ) -> None:
-    """Whatever lay between; ``runs`` are those that began on a day, and how they ended."""
+    """Whatever lay between; ``ended`` are runs that began on a day, and how they ended."""
     with engine.begin() as link:
         for at, state in days.items():
             term_states.change(link, "T1", TermState(state), who="ada", reason="why", at=AT + timedelta(days=at))
-        for at, outcome in runs.items():
+        for at, outcome in ended.items():
             began = AT + timedelta(days=at)
             for term in ("T1", "T2"):
-                state_runs.begin(link, f"{term} {at}", term, began)
-            state_runs.end(link, f"T1 {at}", began, outcome, None, {})
-            state_runs.end(link, f"T2 {at}", began, "applied", None, {})
+                runs.begin(link, f"{term} {at}", term, began)
+            runs.end(link, f"T1 {at}", began, outcome, None, {})
+            runs.end(link, f"T2 {at}", began, "applied", None, {})
         found = term_states.opened_unseen(link, "T1")
     assert (found.at if found else None) == (AT + timedelta(days=opened) if opened else None)
 
