@@ -8,7 +8,7 @@ from include.groupsync.report.pages import render
 
 def term_state_page(document: Mapping[str, Any]) -> str:
     """The change's document as HTML."""
-    empty: dict[str, Any] = dict.fromkeys(("refused", "before", "after", "changed", "means", "closed_request"))
+    empty: dict[str, Any] = dict.fromkeys(("refused", "before", "changed", "stops", "means", "closed_request"))
     return render("term_state.html", change={**empty, "history": [], **document}, headline=_headline(document))
 
 

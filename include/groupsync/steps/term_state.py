@@ -63,6 +63,7 @@ def _set(deployment: Deployment, run: Setting) -> dict[str, Any]:
         "before": before.since if before else f"{TermState.OPEN}, as nobody set it",
         "after": str(state),
         "changed": changed,
+        "stops": changed and state.most is not Mode.FULL,
         "means": f"{state.means}.{_FIRST if changed and _opens(before, state) else ''}",
         "closed_request": closed,
         "history": [one.told for one in reversed(history)],
