@@ -10,7 +10,7 @@ backfill does one run for each term whose first day is in its range.
 | `check_identity` | all five names are one environment | its log lists them |
 | `extract` | reads the remote tables whole, or fails: missing is not empty | its log names the setting |
 | `read_moodle` | reads the mapped courses | its log |
-| `validate` | sets unusable rows aside; fails if a whole table cannot be used | the report's rows, `rejected.csv` |
+| `validate` | sets unusable rows aside; fails if a whole table cannot be used | *Data quality* in the report |
 | `diff_...` | plan what to create, update and delete, kind by kind | their logs |
 | `read_use` | reads what uses the groups and groupings that the plan would delete | its log |
 | `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |

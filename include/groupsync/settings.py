@@ -15,7 +15,7 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.settings_file import load_yaml, read_yaml, validated
 from include.groupsync.source_settings import Native, Sources, with_derived_tables
 
-__all__ = ["Settings", "load_calendar", "load_settings"]
+__all__ = ["Settings", "load_alerts", "load_calendar", "load_settings"]
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 

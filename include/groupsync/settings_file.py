@@ -18,7 +18,7 @@ def load_yaml(path: Path, model: type[_M]) -> _M:
 
 
 def read_yaml(path: Path) -> Any:
-    """What the file says, whatever it is; SettingsError where it cannot be read."""
+    """What the file holds, before anything of it is judged; SettingsError where it cannot be read."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeys)  # noqa: S506 - a SafeLoader
     except FileNotFoundError:

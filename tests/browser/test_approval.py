@@ -22,7 +22,7 @@ from sandbox.airflow.environment import airflow_environment
 from sandbox.airflow.run import wait_for_dag
 from tests.browser.chromium import DESKTOP, PHONE, PHONE_SIDEWAYS, Browser, browser
 from tests.conftest import ROOT
-from tests.dags.test_dags import connections
+from tests.dags.conftest import connections
 from tests.world import NO_BREAKER, TERM1, Outcome, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.needs("chromium")]

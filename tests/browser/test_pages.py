@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return run.folder.path
 
 
-@pytest.mark.parametrize("name", ["report.html", "plan.html", "rejected.html"])
+@pytest.mark.parametrize("name", ["report.html", "plan.html", "rejected.html", "quality.html"])
 def test_w1_a_page_opens_and_loads_nothing_from_outside(folder: Path, tmp_path: Path, name: str) -> None:
     """No script, no image, no style and no font of anybody else's."""
     document = opened(folder / name, tmp_path)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,13 @@ def connections(world: World) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
-    home = tmp_path_factory.mktemp("airflow")
+    with started(tmp_path_factory.mktemp("airflow")) as made:
+        yield made
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Probe]:
+    """One more of them, with a database of its own."""
     port = free_port(0)
     environment = airflow_environment(ROOT, home, port)
     # A task imports the plugins' modules by name, as it does where Airflow has loaded its plugins folder.

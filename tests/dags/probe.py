@@ -1,8 +1,8 @@
 """Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
 
 Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
-One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}``, ``{"send": ..., "environment":
-...}`` or what scheduling.py answers; one goes out.
+One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}``, ``{"send": ...,
+"environment": ...}``, or what scheduling.py answers; one goes out.
 """
 
 import json

@@ -1,5 +1,6 @@
 """The schedule as Airflow sees it: its own DAG processor, scheduler and backfill, under a clock of ours."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.dags.test_dags import Probe, probe  # noqa: F401 - a fixture, here with a process of its own
+from tests.dags.conftest import Probe, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -39,9 +40,16 @@ class Airflow:
         return found
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
+    """Its clock is turned, and its runs are forgotten: no other file's tests should meet that."""
+    with started(tmp_path_factory.mktemp("timetable")) as made:
+        yield made
+
+
 @pytest.fixture
-def airflow(probe: Probe, tmp_path: Path) -> Airflow:  # noqa: F811
-    airflow = Airflow(probe, tmp_path / "terms.yaml")
+def airflow(own: Probe, tmp_path: Path) -> Airflow:
+    airflow = Airflow(own, tmp_path / "terms.yaml")
     airflow.ask("forget", "2026-11-29T12:00")
     return airflow
 

@@ -11,6 +11,7 @@ from include.groupsync.alert_settings import Channel
 from include.groupsync.errors import AlertError
 from include.groupsync.model.approval import REJECT
 from include.groupsync.model.kind import Kind
+from include.groupsync.model.mode import Mode
 from include.groupsync.report.alert import Message, Place
 from include.groupsync.steps import Run
 from include.groupsync.steps.alert import look_at, look_name, scope_of, speak, summarise_run
@@ -119,6 +120,20 @@ def test_w2_what_was_held_is_over_once_the_release_run_has_applied_it(office: Of
     done = office.world.release(run)
     release = Run(done.run_id, TERM1, run.request["release_run_id"])
     assert [one.split(":")[0] for one in subjects(office.alert(done, of=release))] == [f"OVER {TERM1}"]
+
+
+@pytest.mark.parametrize("mode", [Mode.ADD, Mode.PLAN])
+def test_w2_a_run_that_leaves_the_deletes_out_does_not_say_that_it_is_over(office: Office, mode: Mode) -> None:
+    """Nor does it say anew what it did not ask anybody."""
+    office.world.configure(breaker=NO_REMOVALS)
+    office.world.source.drop_member("C1", "G1", "ann")
+    planned = office.world.sync(mode=Mode.PLAN)
+    assert (len(planned.held), office.alert(planned, of=Run(planned.run_id, TERM1, mode=Mode.PLAN))) == (1, [])
+    assert len(office.sync()) == 1
+    less = office.world.sync(mode=mode)
+    assert office.alert(less, of=Run(less.run_id, TERM1, mode=mode)) == []
+    office.world.source.members("C1", "G1", "ann")
+    assert [one.split(":")[0] for one in subjects(office.sync())] == [f"OVER {TERM1}"]
 
 
 def test_w2_a_rejection_is_no_news_and_a_refusal_is(office: Office) -> None:

@@ -88,6 +88,15 @@ RULES = (
     Rule("opened_again", opened_again.look, of_restore=False),
 )
 
+# The rules that look at what was read, and at no plan: their numbers are known before there is one.
+_OF_THE_SOURCE = ("stale", "volume", "unmatched", "quarantined")
+
+
+def observe_source(evidence: Evidence, limits: BreakerLimits) -> tuple[Observation, ...]:
+    """What the rules on the source will say in the verdict of this run, whatever its plan."""
+    rules = (rule for rule in RULES if rule.name in _OF_THE_SOURCE)
+    return tuple(one for rule in rules for one in rule.observations(evidence, limits))
+
 
 def assess(evidence: Evidence, limits: BreakerLimits) -> Verdict:
     """The verdict on the evidence's plan; it changes nothing."""

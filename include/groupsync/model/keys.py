@@ -86,6 +86,11 @@ def without_idnumber(moodle_id: int) -> str:
     return f"#{moodle_id}"
 
 
+def part_of_idnumber(part: str | None) -> str | None:
+    """A code as it stands in a derived idnumber, whose parts are told apart by colons."""
+    return part.replace("%", "%25").replace(":", "%3A") if part else part
+
+
 def moodle_id_of(plan_key: str) -> int | None:
     """The Moodle id in a key made by ``without_idnumber``; None for an idnumber."""
     return int(plan_key[1:]) if re.fullmatch(r"#\d+", plan_key) else None

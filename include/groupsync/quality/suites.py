@@ -1,23 +1,27 @@
 """The expectations of each dataset, as data that reads like the rules.
 
-A *row* expectation sets the rows aside that fail it (rule K4); a *dataset* expectation stops the run: the
-table cannot be used.  Each carries in its meta what it is, its rule and the reason that people read.
+Row checks stand once, here; what takes two rows to see (duplicates, look-alike idnumbers) is set aside by
+``source/quarantine.py``, and what takes two tables is only watched (``watch.py``).
 """
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator
 
-from include.groupsync.model.keys import CONTROL_CHARACTER, MAX_IDNUMBER, MAX_NAME, UNDECODABLE
+from include.groupsync.model.keys import CONTROL_CHARACTER, MAX_IDNUMBER, MAX_NAME, UNDECODABLE, part_of_idnumber
 from include.groupsync.model.term import Term
+from include.groupsync.quality.levels import Expectation, sets_aside, stops
 from include.groupsync.settings import Settings
 
-Expectation = dict[str, Any]
-
 _KIND = {"groupings": "grouping", "groups": "group"}
+_ANY = 1e-9  # great_expectations' "mostly" for: in at least one row
+LEAST_ROWS = 5  # of fewer rows, all may lack a key by chance: they are set aside one by one
+# What a key never looks like, and a column of another type always does: 12.5, 2026-10-25 01:30.
+_ANOTHER_TYPE = r"^([0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+Z-]*)?)$"
+_SHAPES = {"id": (r"^[0-9]+$", "a whole number"), "email": ("@", "an e-mail address")}
 
 
-def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]:
-    """The dataset's expectations, in great_expectations' own configuration format."""
+def suite_for(dataset: str, settings: Settings, term: Term, count: int = LEAST_ROWS) -> list[Expectation]:
+    """The *dataset* and *row* expectations for that many rows, in great_expectations' own configuration format."""
     configured = settings.datasets[dataset].columns.configured
     match dataset:
         case "mappings":
@@ -28,31 +32,120 @@ def suite_for(dataset: str, settings: Settings, term: Term) -> list[Expectation]
             rows = [*_object_rows(dataset, configured), *_readable("grouping", key=True)]
         case _:
             rows = _object_rows(dataset, configured)
-    return [*_whole_table(dataset, configured, term), *rows]
+    columns = _whole_columns(dataset, set(configured), settings) if count >= LEAST_ROWS else []
+    return [*columns, *_whole_table(dataset, set(configured), settings, term), *rows]
 
 
-def _whole_table(dataset: str, configured: Iterable[str], term: Term) -> list[Expectation]:
-    wanted = {"term": [term.key]}
-    # The mappings are cut to the term before they are judged; the other tables have at most the term itself.
-    columns = set() if dataset == "mappings" else set(configured) & {"term"}
-    key = "group" if dataset == "memberships" else "course"
+# --- the table as a whole
+
+
+def _whole_table(dataset: str, configured: set[str], settings: Settings, term: Term) -> list[Expectation]:
+    main, _ = _keys_of(dataset, configured, settings)
     return [
-        _dataset(
+        stops(
             "expect_column_values_to_not_be_null",
-            f"more than half of the rows have no {key}: the column is not what it should be",
-            column=key,
+            "O3",
+            f"more than half of the rows have no {main}: the column is not what it should be",
+            column=main,
             mostly=0.5,
-        )
-    ] + [
-        _dataset(
-            "expect_column_values_to_be_in_set",
-            f"{column} is not of the run's term {term.key} ({', '.join(values)})",
-            column=column,
-            value_set=values,
-        )
-        for column, values in wanted.items()
-        if column in columns
+        ),
+        *_of_the_term(dataset, configured, settings, term),
     ]
+
+
+def _whole_columns(dataset: str, configured: set[str], settings: Settings) -> list[Expectation]:
+    _, others = _keys_of(dataset, configured, settings)
+    return [
+        *(
+            stops(
+                "expect_column_values_to_not_be_null",
+                "O3",
+                f"no row has {column}: the column is empty",
+                column=column,
+                mostly=_ANY,
+            )
+            for column in others
+        ),
+        *_of_the_right_type(dataset, configured, settings),
+    ]
+
+
+def _keys_of(dataset: str, configured: set[str], settings: Settings) -> tuple[str, list[str]]:
+    """The column without which hardly a row may be, and the other ones without which no row can be used."""
+    module = [column for column in ("module",) if column in configured]
+    match dataset:
+        case "mappings":
+            return "course", [*module, *(c for c in ("academic_year", "period", "term") if c in configured)]
+        case "memberships":
+            course = [] if settings.localgroupfield == "id" else ["course"]
+            return "group", [*course, "user", *module]
+        case _:
+            return "course", ["idnumber", *module]
+
+
+def _of_the_right_type(dataset: str, configured: set[str], settings: Settings) -> Iterator[Expectation]:
+    """A column that was exchanged for another one, or that the database hands out as another type."""
+    fields: dict[str, str] = {"course": settings.localcoursefield}
+    if dataset == "memberships":
+        fields |= {"group": settings.localgroupfield, "user": settings.localuserfield}
+    elif dataset != "mappings":
+        fields |= {"idnumber": "idnumber"}
+    for column, field in fields.items():
+        if column not in configured:
+            continue
+        if field in _SHAPES:
+            pattern, what = _SHAPES[field]
+            reason = f"no {column} is {what}, as Moodle's {field} is: the column has the wrong type"
+            yield stops("expect_column_values_to_match_regex", "K2", reason, column=column, regex=pattern, mostly=_ANY)
+        else:
+            yield stops(
+                "expect_column_values_to_not_match_regex",
+                "K2",
+                f"every {column} is a number with a fraction or a date: the column has the wrong type",
+                column=column,
+                regex=_ANOTHER_TYPE,
+                mostly=_ANY,
+            )
+
+
+def _of_the_term(dataset: str, configured: set[str], settings: Settings, term: Term) -> Iterator[Expectation]:
+    """Set, year and term as the calendar has them.
+
+    The mappings are cut to the term before they are judged; where nothing is left of them, they are judged uncut.
+    """
+    if dataset == "mappings":
+        wanted = {"academic_year": [term.academic_year], "period": list(term.periods), "term": [term.key]}
+        for column in (column for column in wanted if column in configured):
+            yield stops(
+                "expect_column_values_to_be_in_set",
+                "C1",
+                f"no row is of the run's term {term.key}: {column} is never {' or '.join(wanted[column])}",
+                column=column,
+                value_set=wanted[column],
+                mostly=_ANY,
+            )
+        return
+    if "term" in configured:
+        yield stops(
+            "expect_column_values_to_be_in_set",
+            "O3",
+            f"term is not of the run's term {term.key} ({term.key})",
+            column="term",
+            value_set=[term.key],
+        )
+    if settings.native is not None:
+        # An idnumber that is derived from CMIS begins with the set that its row is of.
+        column = "group" if dataset == "memberships" else "idnumber"
+        yield stops(
+            "expect_column_values_to_match_regex",
+            "O3",
+            f"{column} is not of the term's set {term.setid}",
+            column=column,
+            regex=f"^{re.escape(str(part_of_idnumber(term.setid)))}:",
+        )
+
+
+# --- row by row
 
 
 def _mapping_rows(configured: Iterable[str]) -> list[Expectation]:
@@ -61,7 +154,7 @@ def _mapping_rows(configured: Iterable[str]) -> list[Expectation]:
     return [
         *(_present(column, "K4") for column in present),
         *(expectation for column in keys for expectation in _readable(column, key=True)),
-        _row(
+        sets_aside(
             "expect_column_values_to_be_in_set",
             "C1",
             "status is not active, inactive or withdrawn",
@@ -69,7 +162,7 @@ def _mapping_rows(configured: Iterable[str]) -> list[Expectation]:
             value_set=["active", "inactive", "withdrawn"],
         ),
         _present("status", "C1"),
-        _row(
+        sets_aside(
             "expect_column_values_to_be_in_set",
             "C1",
             "import_groups is neither yes nor no",
@@ -90,21 +183,21 @@ def _object_rows(dataset: str, configured: Iterable[str]) -> list[Expectation]:
         *_readable("description", key=False),
         _no_longer("idnumber", MAX_IDNUMBER),
         _no_longer("name", limit),
-        _row(
+        sets_aside(
             "expect_column_values_to_not_be_in_set",
             "K7",
             "the idnumber 0 counts as empty in Moodle",
             column="idnumber",
             value_set=["0"],
         ),
-        _row(
+        sets_aside(
             "expect_column_values_to_not_match_regex",
             "K7",
             "an idnumber of # and digits is how plans name objects without idnumber",
             column="idnumber",
             regex=r"^#[0-9]+$",
         ),
-        _row(
+        sets_aside(
             "expect_column_pair_values_to_be_equal",
             "K7",
             "Moodle would change this name: a tag other than a multilang span, or < before a non-blank",
@@ -130,11 +223,11 @@ def _readable_delivery(configured: Iterable[str]) -> list[Expectation]:
 
 
 def _present(column: str, rule: str) -> Expectation:
-    return _row("expect_column_values_to_not_be_null", rule, f"{column} is absent", column=column)
+    return sets_aside("expect_column_values_to_not_be_null", rule, f"{column} is absent", column=column)
 
 
 def _no_longer(column: str, limit: int) -> Expectation:
-    return _row(
+    return sets_aside(
         "expect_column_value_lengths_to_be_between",
         "K4",
         f"{column} is over {limit} characters",
@@ -148,22 +241,6 @@ def _readable(column: str, *, key: bool) -> list[Expectation]:
     pattern, what = (CONTROL_CHARACTER, "a control character") if key else ("\\x00", "a NUL")
     refuse = "expect_column_values_to_not_match_regex"
     return [
-        _row(refuse, "K4", f"{column} contains {what}", column=column, regex=pattern),
-        _row(refuse, "K4", f"{column} could not be decoded", column=column, regex=UNDECODABLE),
+        sets_aside(refuse, "K4", f"{column} contains {what}", column=column, regex=pattern),
+        sets_aside(refuse, "K4", f"{column} could not be decoded", column=column, regex=UNDECODABLE),
     ]
-
-
-def _row(kind: str, rule: str, reason: str, **kwargs: Any) -> Expectation:
-    if "column_A" in kwargs:
-        kwargs["ignore_row_if"] = "either_value_is_missing"
-    meta = {"level": "row", "rule": rule, "reason": reason}
-    return {"type": kind, "kwargs": kwargs, "meta": meta, "severity": "warning"}
-
-
-def _dataset(kind: str, reason: str, **kwargs: Any) -> Expectation:
-    return {
-        "type": kind,
-        "kwargs": kwargs,
-        "meta": {"level": "dataset", "rule": "O3", "reason": reason},
-        "severity": "critical",
-    }

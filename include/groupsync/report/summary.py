@@ -63,6 +63,7 @@ def summarise(
         "plan": plan,
         "verdict": _json(folder, "verdict"),
         "identity": _json(folder, "identity"),
+        "quality": folder.has("quality.html"),
         "applied": _applied(outcomes),
         "canary": (steps.get("apply") or {}).get("canary"),
         "derived": (steps.get("extract") or {}).get("derived"),

@@ -37,14 +37,15 @@ def derive(mappings: pd.DataFrame, read: Mapping[str, pd.DataFrame], native: Nat
 
     An idnumber is ``SET:MODULE:INSTANCE:CODE``, of a session type ``SET:MODULE:INSTANCE:type:CODE``; a colon or per
     cent sign within a part is escaped, so that no two deliveries share one.  A delivery whose code CMIS gives to two
-    instances is nobody's: its rows come without idnumber, are set aside, and protect what the course has (K6).
+    instances is nobody's: its rows come without idnumber, are set aside, and protect what the course has (K6).  So do
+    rows whose module, instance or group is one that is known but for the case of its letters.
     The rows are in an order of their own, whatever the order in which the databases answer.
     """
     trimmed = {name: _trimmed(frame) for name, frame in read.items()}
     deliveries = _deliveries(mappings)
     ambiguous = _ambiguous(trimmed)
     joined = {
-        name: _with_idnumber(deliveries.merge(frame.dropna(subset=_DELIVERY), on=_DELIVERY), ambiguous)
+        name: _with_idnumber(_of_deliveries(deliveries, frame.dropna(subset=_DELIVERY)), ambiguous)
         for name, frame in trimmed.items()
         if name.startswith("cmis_")
     }
@@ -59,7 +60,8 @@ def derive(mappings: pd.DataFrame, read: Mapping[str, pd.DataFrame], native: Nat
         groups = _placed(joined["cmis_groups"], types)
         tables["groups"] = _finished("groups", _described(groups, titles))
     if "memberships" in wanted:
-        people = joined["cmis_memberships"].rename(columns={"idnumber": "group"})
+        people = _of_known_groups(joined["cmis_memberships"], joined.get("cmis_groups"))
+        people = people.rename(columns={"idnumber": "group"})
         people["user"] = people["upi" if native.user == "upi" else "student"]
         people["reason"] = _reasons(people, trimmed, native)
         stays = people["reason"].isna()
@@ -81,6 +83,43 @@ def _deliveries(mappings: pd.DataFrame) -> pd.DataFrame:
     return whole.assign(instance=whole["occurrence"] + "-" + whole["period"])
 
 
+def _of_deliveries(deliveries: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame's rows with each course that their delivery is mapped to.
+
+    ``in_doubt``: a row of no delivery that is mapped, but for the case of its letters.  Left out, it would take away
+    what is there; taken for meant, it would mix two deliveries.
+    """
+    exact = deliveries.merge(frame, on=_DELIVERY).assign(in_doubt=False)
+    odd = pd.Series(False, index=frame.index)
+    for column in _DELIVERY:
+        odd |= frame[column].isin(_spelt_otherwise(frame[column], deliveries[column]))
+    if not odd.any():
+        return exact
+    meant = deliveries.assign(**_folded(deliveries, _DELIVERY))
+    spelt = frame[odd].assign(**_folded(frame[odd], _DELIVERY)).drop(columns=_DELIVERY)
+    alike = meant.merge(spelt, on=[f"{column} folded" for column in _DELIVERY]).assign(in_doubt=True)
+    return pd.concat([exact, alike[list(exact)]], ignore_index=True)
+
+
+def _of_known_groups(people: pd.DataFrame, groups: pd.DataFrame | None) -> pd.DataFrame:
+    """Without the idnumber of a group that is one of the groups but for the case of its letters."""
+    if groups is None:
+        return people
+    odd = people["idnumber"].isin(_spelt_otherwise(people["idnumber"], groups["idnumber"]))
+    return people.assign(idnumber=people["idnumber"].mask(odd))
+
+
+def _spelt_otherwise(column: pd.Series, known: pd.Series) -> list[str]:
+    """The column's values that are not known, and would be in another case."""
+    exact = set(known.dropna().unique())
+    folded = {text.casefold() for text in exact}
+    return [text for text in column.dropna().unique() if text not in exact and text.casefold() in folded]
+
+
+def _folded(frame: pd.DataFrame, columns: list[str]) -> dict[str, pd.Series]:
+    return {f"{c} folded": rewrite(frame[c], lambda text: text.casefold() if text else text) for c in columns}
+
+
 def _ambiguous(read: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The deliveries whose code belongs to more than one instance of the set."""
     parts = [frame[[*_DELIVERY, "instance_id"]] for name, frame in read.items() if name.startswith("cmis_")]
@@ -92,7 +131,7 @@ def _with_idnumber(frame: pd.DataFrame, ambiguous: pd.DataFrame) -> pd.DataFrame
     if "setid" not in frame:
         return frame
     made = _joined(frame, ["setid", *_DELIVERY, "code"])
-    return frame.assign(idnumber=made.mask(_is_in(frame, ambiguous, _DELIVERY)))
+    return frame.assign(idnumber=made.mask(_is_in(frame, ambiguous, _DELIVERY) | frame["in_doubt"]))
 
 
 def _is_in(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.Series:
@@ -103,15 +142,11 @@ def _is_in(frame: pd.DataFrame, others: pd.DataFrame, columns: list[str]) -> pd.
 
 def _joined(frame: pd.DataFrame, columns: list[str], before_last: str = "") -> pd.Series:
     """The parts with colons between them, null where one is; no two lists of parts make one text."""
-    parts = [rewrite(frame[column], _escaped) for column in columns]
+    parts = [rewrite(frame[column], keys.part_of_idnumber) for column in columns]
     text = parts[0]
     for part in parts[1:-1]:
         text = text + ":" + part
     return text + f":{before_last}" + parts[-1]
-
-
-def _escaped(part: str | None) -> str | None:
-    return part.replace("%", "%25").replace(":", "%3A") if part else part
 
 
 # --- groupings and groups
@@ -188,15 +223,18 @@ def _leavers(read: Mapping[str, pd.DataFrame], native: Native) -> list[str]:
 
 
 def _unregistered(people: pd.DataFrame, read: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """Whom SITS does not list for a delivery of which it lists others, and all of them by number."""
+    """Whom SITS does not list for a delivery of which it lists others, and all of them by number; in whatever case
+    the two write their codes: nobody loses a place by that."""
     if "sits_registrations" not in read:
         return pd.Series(False, index=people.index)
     listed = read["sits_registrations"].dropna(subset=["module", "occurrence", "period"])
     listed = listed.assign(instance=listed["occurrence"] + "-" + listed["period"])
-    doubtful = listed[listed["student"].isna()]
-    known = listed[~_is_in(listed, doubtful, _DELIVERY)]
-    takes = _is_in(people, known, [*_DELIVERY, "student"])
-    return _is_in(people, known, _DELIVERY) & ~takes & people["student"].notna()
+    ours, theirs = (frame.assign(**_folded(frame, [*_DELIVERY, "student"])) for frame in (people, listed))
+    delivery = [f"{column} folded" for column in _DELIVERY]
+    doubtful = theirs[theirs["student"].isna()]
+    known = theirs[~_is_in(theirs, doubtful, delivery)]
+    takes = _is_in(ours, known, [*delivery, "student folded"])
+    return _is_in(ours, known, delivery) & ~takes & people["student"].notna()
 
 
 def _left_out(gone: pd.DataFrame, stay: pd.DataFrame) -> pd.DataFrame:

@@ -41,6 +41,13 @@ _ALWAYS = ("report", "request_release", "outcome")
 # What `outcome` says again of what other steps have left.
 _SAID_AGAIN = frozenset({"HeldError", "NotReleased", "StaleError", "ApplyError", "GroupsyncError"})
 
+# What was left out of a run on purpose is not over.
+_NOT_SHOWN_BY = {
+    Mode.FULL: frozenset[str](),
+    Mode.ADD: frozenset({"circuit_breaker", "release"}),
+    Mode.PLAN: frozenset({"circuit_breaker", "release", "apply", "verify"}),
+}
+
 Send = Callable[[Channel, str, Message], None]  # the channel, the recipient of it, the message; AlertError
 
 
@@ -78,7 +85,9 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
         _judged(run, folder, outcome, found, cleared)
     if "apply" in done:
         found.append(_left_undone(folder))
-    return Seen(tuple(one for one in found if one is not None), frozenset(cleared))
+    return Seen(
+        tuple(one for one in found if one is not None), frozenset(cleared - _NOT_SHOWN_BY[mode_of(run, folder)])
+    )
 
 
 def _stopped(deployment: Deployment, folder: RunFolder, name: str, record: dict[str, Any] | None) -> Condition:
@@ -103,8 +112,10 @@ def _judged(
     found: list[Condition | None],
     cleared: set[str],
 ) -> None:
-    """What the breaker stopped.  A release run says of it only that all that it was asked about is done; one that only
-    plans, or whose term is frozen, stops nothing and shows nothing to be over."""
+    """What the breaker stopped.  A release run says of it only that all that it was asked about is done.
+
+    Of a run that only plans, or whose term is frozen, nobody is asked anything, and nothing is held.
+    """
     if isinstance(run, Restoring) or mode_of(run, folder) is Mode.PLAN:
         return
     if run.is_sync:
@@ -171,10 +182,11 @@ def summarise_run(
 ) -> int:
     """Mail the report's counts, as ``run_summary`` says; to how many.  AlertError as for ``speak``.
 
-    Daily is the first sync of a day (UTC) and term.
+    Daily is the first sync of a day (UTC) and term that does more than plan.
     """
     daily = alerts.run_summary == "daily"
-    if alerts.run_summary == "off" or not folder.has("report.json") or (daily and not run.is_sync):
+    syncs = run.is_sync and run.mode is not Mode.PLAN
+    if alerts.run_summary == "off" or not folder.has("report.json") or (daily and not syncs):
         return 0
     document = folder.json("report")
     request = folder.json("request") if folder.has("request.json") else {}

@@ -37,14 +37,10 @@ _ANY_GROUP = (How.GROUP_MODE,)
 
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
     """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
-    now, records = deployment.now(), step_records(folder)
-    read, validated = records.get("extract", {}), records.get("validate", {})
-    week = week_of(deployment, run)
+    now, records, scope = deployment.now(), step_records(folder), _scope(folder)
     with deployment.state.connect() as link:
-        baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
         opened = term_states.opened_unseen(link, run.term_key)
-    scope = _scope(folder)
     return Evidence(
         plan=plan,
         managed=_managed(folder),
@@ -53,27 +49,41 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         members=_members(folder, plan),
         links=_links(folder, plan),
         uses=_uses(folder),
-        rows_read=read.get("rows", {}),
-        unread=tuple(sorted(set(deployment.settings.datasets) - set(read.get("rows", {})))),
-        unmatched=_unmatched(folder, scope),
-        quarantined={
-            name: Part(validated["keys_quarantined"][name], count)
-            for name, count in validated.get("keys", {}).items()
-        },
-        freshness=_parsed(read.get("freshness", {})),
+        unread=tuple(sorted(set(deployment.settings.datasets) - set(records.get("extract", {}).get("rows", {})))),
         identity=_identity(folder),
         scope=scope,
         applied_day=day,
         applied_week=days,
         blackouts=deployment.calendar.blackouts_on(deployment.today),
-        now=now,
-        term=run.term_key,
-        week=week,
         settings_digest=configuration_digest(deployment),
-        baselines=baselines,
         restore=isinstance(run, Restoring),
         opened_again=opened.since if opened else "",
+        **_of_source(deployment, run, folder, records.get("validate", {})),
     )  # fmt: skip
+
+
+def source_evidence(deployment: Deployment, run: Run, folder: RunFolder, validated: Mapping[str, Any]) -> Evidence:
+    """The part of the evidence that is known before there is a plan; ``validated`` is what the step will record."""
+    return Evidence(plan=Plan.of(), **_of_source(deployment, run, folder, validated))
+
+
+def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: Mapping[str, Any]) -> dict[str, Any]:
+    read, week = step_records(folder).get("extract", {}), week_of(deployment, run)
+    with deployment.state.connect() as link:
+        baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
+    return {
+        "rows_read": read.get("rows", {}),
+        "unmatched": _unmatched(folder),
+        "quarantined": {
+            name: Part(validated["keys_quarantined"][name], count)
+            for name, count in validated.get("keys", {}).items()
+        },
+        "freshness": _parsed(read.get("freshness", {})),
+        "now": deployment.now(),
+        "term": run.term_key,
+        "week": week,
+        "baselines": baselines,
+    }  # fmt: skip
 
 
 def measures_of(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
@@ -113,7 +123,7 @@ def configuration_digest(deployment: Deployment) -> str:
     """SHA-256 over settings, statements, and the calendar's terms and blackouts; the settings hold no secret, nor does
     this.
 
-    Who is told of a run, and when it runs, changes nothing of what it does: ``alerts`` and schedule are left out.
+    When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
@@ -265,7 +275,7 @@ def _uses(folder: RunFolder) -> dict[Object, tuple[str, ...]]:
     return {thing: tuple(sorted(set(several))) for thing, several in found.items()}
 
 
-def _unmatched(folder: RunFolder, scope: frozenset[Place]) -> dict[str, Part]:
+def _unmatched(folder: RunFolder) -> dict[str, Part]:
     """Distinct keys that Moodle does not know: courses that take groups, and people listed in them."""
     every = folder.frame("scope")
     wanted = set(every.loc[every["standing"] == str(Standing.ACTIVE), "course"].dropna())

@@ -1,75 +1,133 @@
 """Judge the rows: what is used, what is set aside and why, and what the run may touch."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from include.groupsync.breaker.assess import observe_source
 from include.groupsync.errors import QualityError
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import conform, frame_of
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import DEPARTMENT, SCOPE
-from include.groupsync.quality.judge import judge
+from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.quality.suites import suite_for
+from include.groupsync.quality.watch import NUMBERS, numbers, watched, with_references
+from include.groupsync.report.quality import FAILING, named_rows, quality_csv, quality_page, set_aside_rows
 from include.groupsync.source.clean import CLEAN, clean
 from include.groupsync.source.mappings import departments_of, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
+from include.groupsync.steps.evidence import source_evidence
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_named
 
 
+@dataclass
+class _Judged:
+    """What was found so far, by dataset, in the order in which the datasets were judged."""
+
+    deployment: Deployment
+    run: Run
+    cleaned: Mapping[str, pd.DataFrame]
+    judgements: dict[str, Judgement] = field(default_factory=dict)
+    sifted: dict[str, Sifted] = field(default_factory=dict)
+    failing: list[pd.DataFrame] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+
+    def judge(self, name: str, frame: pd.DataFrame) -> Sifted:
+        """Run the dataset's suite over its rows (CLEAN) and sift them."""
+        settings = self.deployment.settings
+        term = self.run.term(self.deployment)
+        suite = [*suite_for(name, settings, term, len(frame)), *watched(name, settings)]
+        found = judge(name, with_references(name, frame, self.cleaned, settings), suite)
+        self.judgements[name], self.rows[name] = found, len(frame)
+        self.sifted[name] = sift(name, frame, conform(found.failures, FAILURE))
+        self.failing += [named_rows(name, frame, found.named), set_aside_rows(self.sifted[name].findings)]
+        return self.sifted[name]
+
+
 @recorded
 def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Run the suites, sift every dataset, and leave usable rows, findings, protection and scope.
+    """Run the suites, sift every dataset, and leave usable rows, findings, protection and scope; quality.html,
+    quality.csv and quality.json say what every expectation found.
 
-    Raises QualityError, after all datasets were judged and their documents saved, where one cannot be used.
+    Raises QualityError, after all that, where a dataset cannot be used.
     """
-    settings, term = deployment.settings, run.term(deployment)
+    settings = deployment.settings
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
-    sifted: dict[str, Sifted] = {}
-    broken: list[str] = []
-
-    def judged(name: str, frame: pd.DataFrame) -> Sifted:
-        judgement = judge(name, frame, suite_for(name, settings, term))
-        folder.save_json(f"quality/{name}", judgement.document)
-        broken.extend(f"{name}: {reason}" for reason in judgement.broken)
-        sifted[name] = sift(name, frame, conform(judgement.failures, FAILURE))
-        return sifted[name]
-
-    scope = _scope(deployment, run, folder, cleaned, judged)
+    judged = _Judged(deployment, run, cleaned)
+    scope = _scope(judged, folder)
     folder.save_frame("scope", scope, SCOPE)
     for name in TABLES:
         if name in cleaned:
-            usable = judged(name, in_scope(cleaned[name], scope, name)).usable
+            usable = judged.judge(name, in_scope(cleaned[name], scope, name)).usable
             folder.save_frame(f"desired/{name}", usable, CLEAN[name])
+    sifted = judged.sifted
     _save_together(folder, "findings/source", [s.findings for s in sifted.values()], FINDING)
     _save_together(folder, "protected", [s.protected for s in sifted.values()], PROTECTED)
-    if broken:
-        raise QualityError(
-            "A dataset cannot be used, so nothing is planned and nothing written:\n  "
-            + "\n  ".join(broken)
-            + "\nquality/*.json in the run's folder has every expectation."
-        )
-    return {
+    told = {
         "used": {name: len(s.usable) for name, s in sifted.items()},
         "quarantined": {name: s.findings["source_row"].nunique() for name, s in sifted.items()},
         "keys": {name: s.keys for name, s in sifted.items()},
         "keys_quarantined": {name: s.keys_aside for name, s in sifted.items()},
     }
+    broken = [f"{name}: {reason}" for name, found in judged.judgements.items() for reason in found.broken]
+    _leave_page(judged, folder, told, broken)
+    if broken:
+        raise QualityError(
+            "A dataset cannot be used, so nothing is planned and nothing written:\n  "
+            + "\n  ".join(broken)
+            + "\nSee 'Data quality' in the run's tab 'Sync report': it has every expectation; its CSV names the rows."
+        )
+    return told
 
 
-def _scope(
-    deployment: Deployment, run: Run, folder: RunFolder, cleaned: Mapping[str, pd.DataFrame], judged: Any
-) -> pd.DataFrame:
+def _scope(judged: _Judged, folder: RunFolder) -> pd.DataFrame:
+    deployment, cleaned = judged.deployment, judged.cleaned
     settings = deployment.settings
     if settings.mappings is None:
         folder.save_frame("departments", frame_of([], DEPARTMENT), DEPARTMENT)
         return scope_named(cleaned)
-    configured = settings.mappings.columns.configured
-    mappings = judged("mappings", of_term(cleaned["mappings"], run.term(deployment), configured))
+    term = of_term(cleaned["mappings"], judged.run.term(deployment), settings.mappings.columns.configured)
+    # Where the table has rows and none is of the term, the suite is to see what they are of.
+    mappings = judged.judge("mappings", term if len(term) else cleaned["mappings"])
     folder.save_frame("departments", departments_of(mappings.usable), DEPARTMENT)
     return scope_of(mappings.usable, mappings.protected, deliveries(settings))
+
+
+def _leave_page(judged: _Judged, folder: RunFolder, told: Mapping[str, Any], broken: list[str]) -> None:
+    """The results as great_expectations has them, the numbers that the circuit breaker will judge, and the rows."""
+    deployment, run = judged.deployment, judged.run
+    observations = observe_source(source_evidence(deployment, run, folder, told), deployment.settings.breaker)
+    frame, expected = numbers(observations)
+    suites = {name: found.document for name, found in judged.judgements.items()}
+    if expected:
+        suites[NUMBERS] = judge(NUMBERS, frame, expected).document
+    document = {
+        "run_id": run.run_id,
+        "term": run.term_key,
+        "environment": deployment.environment,
+        "judged_at": deployment.now().isoformat(timespec="seconds"),
+        "broken": broken,
+        "tables": {
+            name: {
+                "read": len(judged.cleaned[name]),
+                "judged": judged.rows[name],
+                "used": told["used"][name],
+                "set_aside": told["quarantined"][name],
+            }
+            for name in judged.judgements
+        },
+        "numbers": [one.document() for one in observations],
+        "suites": suites,
+    }
+    filled = [frame for frame in judged.failing if len(frame)]
+    failing = pd.concat(filled, ignore_index=True) if filled else frame_of([], FAILING)
+    folder.save_json("quality", document)
+    folder.save_text("quality.csv", quality_csv(failing))
+    folder.save_text("quality.html", quality_page(document, failing))
 
 
 def _save_together(folder: RunFolder, name: str, frames: list[pd.DataFrame], schema: Any) -> None:

@@ -166,3 +166,36 @@ def test_the_order_in_which_a_database_answers_is_not_in_the_tables() -> None:
     nodes = [NODE, NODE | {"code": "TUT2"}, NODE | {"code": "TUT2", "name": None}]
     one, other = derived([M1], cmis_groups=nodes), derived([M1], cmis_groups=nodes[::-1])
     pd.testing.assert_frame_equal(one.tables["groups"], other.tables["groups"])
+
+
+def test_k6_a_code_in_another_case_is_in_doubt() -> None:
+    """Left out, it would take away what is there; its row comes without idnumber, is set aside, and protects."""
+    odd = [NODE | {"code": "TUT2", "module": "m1"}, NODE | {"code": "TUT3", "instance": "a6u-t1"}]
+    found = derived([M1], cmis_groups=[NODE, *odd], cmis_memberships=[member("1"), member("2", module="m1")])
+    groups = [(row["course"], row["module"], row["idnumber"]) for row in rows(found.tables["groups"])]
+    assert groups == [("C1", "M1", TUT1), ("C1", "M1", None), ("C1", "M1", None)]
+    assert people(found) == {(TUT1, "U1"), (None, "U2")}
+
+
+def test_k6_two_mapped_modules_that_differ_by_case_alone_are_two() -> None:
+    """Nothing is in doubt where both are known."""
+    both = [M1, M1 | {"course": "C2", "module": "m1"}]
+    found = derived(both, cmis_groups=[NODE, NODE | {"module": "m1", "instance_id": "8"}])
+    assert {(row["course"], row["idnumber"]) for row in rows(found.tables["groups"])} == {
+        ("C1", TUT1),
+        ("C2", "LIVE:m1:A6U-T1:TUT1"),
+    }
+
+
+def test_k6_a_members_group_code_in_another_case_is_in_doubt() -> None:
+    """A code that fits no group in any case is the source's word, and told as such (rule M2)."""
+    found = derived([M1], cmis_groups=[NODE], cmis_memberships=[member("1", code="tut1"), member("2", code="TUT9")])
+    assert people(found) == {(None, "U1"), ("LIVE:M1:A6U-T1:TUT9", "U2")}
+
+
+def test_a_registration_counts_in_any_case() -> None:
+    """Nobody loses a place by how SITS writes a code; who is not registered is still left out."""
+    taken = {"module": "m1", "occurrence": "a6u", "period": "t1", "student": "1"}
+    found = derived([M1], SITS, cmis_memberships=[member("1"), member("2")], sits_registrations=[taken])
+    assert people(found) == {(TUT1, "U1")}
+    assert why(found) == {"2": UNREGISTERED}
