@@ -81,6 +81,35 @@ def run_arming(name: str) -> None:
         {"look": arm.look, "write": arm.write}[name](deployment_of_airflow(), arming)
 
 
+def run_member_exception() -> None:
+    """Pin, exclude or clear what the operator typed into the form; inside a task only. Its log names no person."""
+    import logging
+
+    from airflow.sdk import get_current_context
+
+    from include.groupsync.model.run_path import run_name
+    from include.groupsync.steps import member_exception
+    from include.groupsync.steps.run import step_records
+
+    context: Any = get_current_context()
+    dag_run, form = context["dag_run"], context["params"]
+    change = member_exception.Excepting(
+        run_id=run_name(dag_run.dag_id, dag_run.run_id),
+        term_key=member_exception.FOLDER,
+        **{name: form[name] or "" for name in ("course", "group", "person", "what", "reason")},
+        who=dag_run.triggering_user_name or "(not known)",
+    )
+    with failing_the_task():
+        deployment = deployment_of_airflow()
+        member_exception.set_member_exception(deployment, change)
+    told = step_records(change.folder(deployment))["set_member_exception"]
+    log = logging.getLogger(__name__)
+    how = "Course %s, group %s: %s. Before: %s. %s" if told["changed"] else "Course %s, group %s: %s already (%s). %s"
+    log.info(how, told["course"], told["group"], told["what"], told["before"], told["means"])
+    for warning in told["warnings"]:
+        log.warning(warning)
+
+
 def run_term_state() -> None:
     """Give a term the state that the operator picked in the form; inside a task only."""
     import logging

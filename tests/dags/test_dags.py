@@ -1,12 +1,17 @@
 """The DAG files as Airflow sees them, and what makes a run of them red."""
 
+import ast
 import json
+import re
 from typing import Any
 
 import pytest
 
+from include.groupsync.model.frames import rows
+from include.groupsync.state.ledger import load_exceptions
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
-from tests.dags.conftest import ARM, RELEASE, RESTORE, SYNC, TERM_STATE, Probe, connections
+from tests.conftest import ROOT
+from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SYNC, TERM_STATE, Probe, connections
 from tests.world import TERM1, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -31,6 +36,12 @@ def test_every_dag_file_can_be_imported(seen: dict[str, Any]) -> None:
 
 def test_every_dag_explains_itself(seen: dict[str, Any]) -> None:
     assert {name for name, dag in seen["dags"].items() if not (dag["doc_md"] or "").strip() or not dag["tags"]} == set()
+
+
+def test_every_dags_runs_have_their_tab(seen: dict[str, Any]) -> None:
+    """The plugin serves runs of our DAGs only, and knows them by how their names begin."""
+    [named] = re.findall(r"^OUR_DAGS = (.*)$", (ROOT / "plugins" / "run_pages.py").read_text("utf-8"), re.MULTILINE)
+    assert {name for name in seen["dags"] if not name.startswith(ast.literal_eval(named))} == set()
 
 
 def test_every_dag_survives_being_stored(seen: dict[str, Any]) -> None:
@@ -233,3 +244,25 @@ def test_c2_a_frozen_terms_run_is_green_and_has_skipped_what_writes(probe: Probe
     assert f"term {TERM1} is frozen: nothing is written" in probe.words
     wrong = probe.ask(dag=TERM_STATE, conf={**form, "term": "2026-27-T9"}, environment=environment)
     assert (wrong["state"], "unknown term '2026-27-T9'; known: " in probe.words) == ("failed", True)
+
+
+def test_m6_an_exception_is_set_by_form_and_the_log_does_not_say_of_whom(
+    seen: dict[str, Any], probe: Probe, world: World
+) -> None:
+    """Its one task waits for no run that writes; what cannot be meant is red."""
+    dag = seen["dags"][EXCEPTION]
+    assert dag["params"] == ["course", "group", "person", "reason", "what"]
+    assert (dag["max_active_runs"], dag["tasks"]["set_member_exception"]["pool"]) == (1, "default_pool")
+    form = {"course": "C1", "group": "G1", "person": "zoe.4711", "what": "exclude", "reason": "asked for"}
+    done = probe.ask(dag=EXCEPTION, conf=form, environment=connections(world))
+    assert (done["state"], done["tasks"]) == ("success", {"set_member_exception": "success"}), probe.last_words
+    assert "Course C1, group G1: exclude. Before: no exception. No run adds the person" in probe.words
+    assert "The ledger has nothing of a course C1" in probe.words
+    refused = probe.ask(dag=EXCEPTION, conf={**form, "reason": " "}, environment=connections(world))
+    assert refused["state"] == "failed"
+    assert "say why in the form" in probe.words
+    assert "zoe.4711" not in probe.words
+    assert len(list((world.folder / "runs" / "exceptions").glob(f"{EXCEPTION}.*/report.html"))) == 2
+    with world.deployment().state.connect() as link:
+        [held] = rows(load_exceptions(link))
+    assert (held["user"], held["what"], held["reason"]) == ("zoe.4711", "exclude", "asked for")

@@ -1,13 +1,16 @@
 """Memberships (section M)."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from include.groupsync.errors import SettingsError
+from include.groupsync.errors import GroupsyncError, SettingsError
 from include.groupsync.model.frames import rows
 from include.groupsync.settings import Settings, load_settings
+from include.groupsync.steps.member_exception import FOLDER, Excepting, set_member_exception
 from tests.rules.conftest import MakeWorld
 from tests.rules.pure import SETTINGS, TERM1, TERM2, Members, errors, moves
 from tests.world import World
@@ -213,6 +216,111 @@ def test_m6_the_data_teams_table_is_heeded(world: World) -> None:
     ]
     assert {change.thing.course: change.rule for change in run.plan.changes()} == {"C1": "M6", "C2": "M5"}
     assert world.sync().writes == 0
+
+
+def by_form(world: World, what: str, person: str, **typed: str) -> tuple[dict[str, Any], str]:
+    """What a person types into the form of moodle_member_exception: its document, and the error."""
+    form = {"course": "C1", "group": "G1", "reason": "asked for", "who": "dora", **typed}
+    run = Excepting(f"form-{len(list(world.folder.glob('runs/*/*')))}", FOLDER, person=person, what=what, **form)
+    error = ""
+    try:
+        set_member_exception(world.deployment(), run)
+    except GroupsyncError as raised:
+        error = str(raised)
+    folder = run.folder(world.deployment())
+    key = person.strip().lower()
+    assert key in (folder.path / "report.html").read_text()
+    told = json.loads((folder.path / "steps/set_member_exception.json").read_text())
+    assert key not in repr(list(told.values())), "it goes to the log"
+    return folder.json("member_exception"), error
+
+
+@pytest.fixture
+def two_in_a_group(world: World) -> World:
+    """ann and bob by the sync, and both listed; cid by hand."""
+    world.enrol("C1", "cid")
+    world.source.group("C1", "G1", name="Lab")
+    world.source.members("C1", "G1", "ann", "bob")
+    world.sync()
+    world.by_hand.add_member("C1", "G1", "cid")
+    return world
+
+
+def test_m6_whoever_was_pinned_by_form_stays_until_it_is_cleared(two_in_a_group: World) -> None:
+    """And no longer; the source no longer lists either of two."""
+    world = two_in_a_group
+    pinned, _ = by_form(world, "pin", " Ann ")
+    assert (pinned["user"], pinned["before"], pinned["warnings"]) == ("ann", "no exception", [])
+    assert "stays there as long as the group does" in pinned["means"]
+    world.source.drop_member("C1", "G1", "ann")
+    world.source.drop_member("C1", "G1", "bob")
+    run = world.sync()
+    assert run.changes == [("membership", "delete", "C1", "G1", "bob")]
+    [told] = run.report["exceptions"]["first"]
+    assert told == {
+        "course": "C1", "group": "G1", "user": "ann", "what": "pin", "since": "2026-10-12 06:00", "reason": "asked for",
+    }  # fmt: skip
+    page = (run.folder.path / "report.html").read_text()
+    assert "Pinned and excluded people" in page
+    assert "dora" not in page, "people by their source key only (W3)"
+    cleared, _ = by_form(world, "clear", "ann", reason="a mistake")
+    assert (cleared["before"], cleared["after"]) == ("pin since 2026-10-12 06:00 UTC", [])
+    assert "where it lists the person no more, the next full run takes them out" in cleared["means"]
+    run = world.sync()
+    assert run.changes == [("membership", "delete", "C1", "G1", "ann")]
+    assert "Pinned and excluded people" not in (run.folder.path / "report.html").read_text()
+
+
+def test_m6_whoever_was_excluded_by_form_goes_and_comes_back_once_it_is_cleared(two_in_a_group: World) -> None:
+    """Listed or not; a member by hand stays, and whoever is excluded before being listed is never added."""
+    world = two_in_a_group
+    world.enrol("C1", "dan")
+    ours, _ = by_form(world, "exclude", "bob")
+    assert "takes the person out of the group" in ours["means"]
+    for person in ("cid", "dan"):
+        other, _ = by_form(world, "exclude", person)
+        assert "Put there by other hands than this sync's they stay" in other["means"]
+    world.source.members("C1", "G1", "cid", "dan")
+    run = world.sync()
+    assert run.changes == [("membership", "delete", "C1", "G1", "bob")]
+    assert world.moodle.members("C1")["G1"] == {"ann", "cid"}
+    cleared, _ = by_form(world, "clear", "bob")
+    assert "the next run adds the person" in cleared["means"]
+    assert world.sync().changes == [("membership", "create", "C1", "G1", "bob")]
+
+
+def test_m6_the_form_says_what_holds_already_and_what_the_ledger_does_not_know(two_in_a_group: World) -> None:
+    """The same again is no change, a pin takes the place of an exclusion, and what may be mistyped is a warning."""
+    world = two_in_a_group
+    nothing, _ = by_form(world, "clear", "ann")
+    assert (nothing["changed"], nothing["history"]) == (False, [])
+    assert "There was no exception to end" in nothing["means"]
+    by_form(world, "exclude", "ann", reason="left:\n for good")
+    again, _ = by_form(world, "exclude", "ann", reason="another")
+    assert (again["changed"], len(again["history"])) == (False, 1)
+    assert again["after"] == ["exclude since 2026-10-12 06:00 UTC, by dora, who says: left: for good"]
+    instead, _ = by_form(world, "pin", "ann")
+    assert (instead["before"], len(instead["after"])) == ("exclude since 2026-10-12 06:00 UTC", 1)
+    assert [line.split(": ")[1] for line in instead["history"]] == ["pin, before", "exclude, before"]
+    for typed, said in {
+        ("C9", "G1"): "The ledger has nothing of a course C9: is that its key in the mappings?",
+        ("C1", "G9"): "The ledger has no group G9 in course C1. As long as",
+        ("C1", "Lab"): "no group Lab in course C1; a group of that name or id has the key G1. As long",
+    }.items():
+        told, error = by_form(world, "pin", "bob", course=typed[0], group=typed[1])
+        assert (told["changed"], error) == (True, "")
+        assert said in told["warnings"][0]
+
+
+def test_m6_what_cannot_be_meant_is_refused_and_nothing_is_written(world: World) -> None:
+    told, error = by_form(world, "pin", "ann", reason=" ")
+    assert "say why in the form" in told["refused"] == error
+    world.environment = "production"
+    _, error = by_form(world, "pin", "ann")
+    assert "the state database belongs to sandbox, and this deployment is production" in error
+    world.environment = "sandbox"
+    clear, _ = by_form(world, "clear", "ann")
+    assert (clear["changed"], clear["history"]) == (False, [])
 
 
 def test_m5_nobody_leaves_a_group_whose_idnumber_somebody_took_away(world: World) -> None:

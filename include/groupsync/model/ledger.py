@@ -43,6 +43,8 @@ MANAGED_MEMBERSHIPS: Schema = {
 # A person pinned to a group, or kept out of it, by the data team (rule M6); natural keys, ``what`` is pin or
 # exclude.
 EXCEPTIONS: Schema = {"course": TEXT, "group": TEXT, "user": TEXT, "what": TEXT}
+# The same, with what the report tells of them; ``since`` is a UTC time to the minute.
+EXCEPTIONS_TOLD: Schema = {**EXCEPTIONS, "since": TEXT, "reason": TEXT}
 
 # What the runs of a term have missed, and in how many of them; ``user`` is empty for an object.
 VANISHING: Schema = {"kind": TEXT, "course": TEXT, "key": TEXT, "user": TEXT, "runs": WHOLE}

@@ -10,6 +10,7 @@ from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import Schema, conform, frame_of, rows
 from include.groupsync.model.journal import OUTCOME
+from include.groupsync.model.ledger import EXCEPTIONS_TOLD
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
@@ -68,6 +69,7 @@ def summarise(
         "canary": (steps.get("apply") or {}).get("canary"),
         "derived": (steps.get("extract") or {}).get("derived"),
         "courses": courses,
+        "exceptions": _exceptions(folder),
         "calls": _calls(steps),
         "findings": {
             "counts": dict(sorted(Counter(findings["severity"] + " " + findings["rule"]).items())),
@@ -125,6 +127,12 @@ def _calls(steps: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     for record in steps.values():
         total.update(record.get("calls", {}))
     return dict(sorted(total.items()))
+
+
+def _exceptions(folder: RunFolder) -> dict[str, Any]:
+    """The pins and exclusions that the run went by (rule M6); people by source key only (rule W3)."""
+    found = _frame(folder, "ledger/exceptions", EXCEPTIONS_TOLD)
+    return {"total": len(found), "first": rows(found.head(_SHOWN))}
 
 
 def _deletes(folder: RunFolder) -> pd.DataFrame:

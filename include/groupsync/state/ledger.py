@@ -1,14 +1,15 @@
 """The ledger: what this sync manages and last applied (rules O1, O2, C5)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from include.groupsync.model.frames import conform, rows
+from include.groupsync.model.frames import conform, frame_of, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import EXCEPTIONS, LEDGER, is_restored, released
+from include.groupsync.model.ledger import EXCEPTIONS, EXCEPTIONS_TOLD, LEDGER, is_restored, released
 from include.groupsync.model.ledger import VANISHING as MISSED
 from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT, VANISHING
 
@@ -28,9 +29,15 @@ def load(link: sa.Connection, name: str) -> pd.DataFrame:
 
 
 def load_exceptions(link: sa.Connection) -> pd.DataFrame:
-    """The data team's pins and exclusions (columns EXCEPTIONS, rule M6)."""
-    statement = sa.select(*(EXCEPTION.c[column] for column in EXCEPTIONS))
-    return conform(pd.read_sql(statement, link, dtype_backend="pyarrow"), EXCEPTIONS)
+    """The data team's pins and exclusions (columns EXCEPTIONS_TOLD, rule M6), by course, group and person."""
+    asked = sa.select(*(EXCEPTION.c[column] for column in (*EXCEPTIONS, "at", "reason")))
+    found = link.execute(asked.order_by(*(EXCEPTION.c[column] for column in EXCEPTIONS))).mappings()
+    return frame_of(({**row, "since": in_utc(row["at"]).strftime("%Y-%m-%d %H:%M")} for row in found), EXCEPTIONS_TOLD)
+
+
+def in_utc(at: datetime) -> datetime:
+    """A stored time as an aware one: SQLite keeps no zone."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def load_vanishing(link: sa.Connection, term: str) -> pd.DataFrame:

@@ -67,6 +67,22 @@ EXCEPTION = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
 )
 
+# Every change of one by the form (rule M6): ``before`` is what held until then, parted by blanks.
+EXCEPTION_CHANGE = sa.Table(
+    "member_exception_change",
+    METADATA,
+    sa.Column("change", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("course", sa.String(255), nullable=False),
+    sa.Column("group", sa.String(100), nullable=False),
+    sa.Column("user", sa.String(255), nullable=False),
+    sa.Column("what", sa.String(10), nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("who", sa.String(100), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("ix_member_exception_change_member", "course", "group", "user"),
+)
+
 # Every write to Moodle: the intent before the call, the outcome after it (rule J1).
 JOURNAL = sa.Table(
     "journal",

@@ -27,7 +27,7 @@ from include.groupsync.model.change import PLAN
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import Schema, frame_of, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
 from include.groupsync.model.protection import Protection
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope
@@ -92,7 +92,7 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
             participants=snapshot.participants,
             users=folder.frame("users"),
             managed=load_ledger(folder)["memberships"],
-            exceptions=folder.frame("ledger/exceptions"),
+            exceptions=folder.frame("ledger/exceptions")[list(EXCEPTIONS)],
             by_group_id=field_name == "id",
         ),
         inputs.protection,

@@ -9,7 +9,7 @@ import pandas as pd
 from include.groupsync.errors import SnapshotLost
 from include.groupsync.model.frames import conform
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
+from include.groupsync.model.ledger import EXCEPTIONS_TOLD, LEDGER
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Standing
 from include.groupsync.model.snapshot import USERS
@@ -146,7 +146,7 @@ def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataF
     with deployment.state.connect() as link:
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
-    folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS)
+    folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS_TOLD)
     folder.save_frame("ledger/term_states", states, term_states.TERM_STATES)
     for name, frame in frames.items():
         folder.save_frame(f"ledger/{name}", frame, LEDGER[name])

@@ -17,13 +17,14 @@ from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER, may_delete, with_term, without_term
+from include.groupsync.model.member_exception import Known, Member, What
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
-from include.groupsync.state import approvals, ledger, runs, term_states
+from include.groupsync.state import approvals, exceptions, ledger, runs, term_states
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
 from include.groupsync.state.history import count_gone, entries_of, forget, last_entry, unsettled_runs
 from include.groupsync.state.journal import RunJournal
-from include.groupsync.state.tables import JOURNAL, METADATA, RUN, TERM_STATE
+from include.groupsync.state.tables import EXCEPTION, JOURNAL, METADATA, RUN, TERM_STATE
 
 AT = datetime(2026, 1, 12, 2, 0, tzinfo=UTC)
 
@@ -359,6 +360,65 @@ def test_c2_a_term_whose_runs_may_delete_again_is_unseen_until_one_is_accepted(
             runs.end(link, f"T2 {at}", began, "applied", None, {})
         found = term_states.opened_unseen(link, "T1")
     assert (found.at if found else None) == (AT + timedelta(days=opened) if opened else None)
+
+
+def test_m6_an_exception_takes_the_place_of_what_held_and_every_change_is_kept(engine: sa.Engine) -> None:
+    """Of that person in that group and of nothing else; what somebody wrote by hand is told as it was."""
+    ann, others = Member("C", "G", "ann"), [Member("C", "G", "bob"), Member("C", "H", "ann"), Member("D", "G", "ann")]
+    with engine.begin() as link:
+        for member in (ann, *others):
+            exceptions.change(link, member, What.EXCLUDE, who="ada", reason="why", at=AT)
+        by_hand = {**vars(ann), "what": "pin", "who": "team", "reason": "by hand", "at": AT}
+        link.execute(EXCEPTION.insert().values(**by_hand))
+        assert [one.since for one in exceptions.standing(link, ann)] == [
+            "exclude since 2026-01-12 02:00 UTC",
+            "pin since 2026-01-12 02:00 UTC",
+        ]
+        later = AT + timedelta(days=1)
+        exceptions.change(link, ann, What.PIN, who="bea", reason="a\n line", at=later)
+        [pin] = exceptions.standing(link, ann)
+        exceptions.change(link, ann, What.CLEAR, who="ada", reason="done", at=later)
+        assert (pin.told, exceptions.standing(link, ann)) == (
+            "pin since 2026-01-13 02:00 UTC, by bea, who says: a line",
+            [],
+        )
+        assert [one.told for one in exceptions.history(link, ann)] == [
+            "2026-01-12 02:00 UTC: exclude, before: no exception; by ada, who says: why",
+            "2026-01-13 02:00 UTC: pin, before: exclude pin; by bea, who says: a line",
+            "2026-01-13 02:00 UTC: clear, before: pin; by ada, who says: done",
+        ]
+        for who, reason in ((" ", "why"), ("ada", " ")):
+            with pytest.raises(ValueError, match="for a reason"):
+                exceptions.change(link, ann, What.PIN, who=who, reason=reason, at=AT)
+        left = rows(ledger.load_exceptions(link))
+    told = {"what": "exclude", "since": "2026-01-12 02:00", "reason": "why"}
+    assert left == [{**vars(member), **told} for member in others]
+
+
+def test_m6_what_the_ledger_knows_of_a_person_in_a_group(engine: sa.Engine) -> None:
+    """Groups by their key in the course, not by name and not in another; a group without one by Moodle's id."""
+    group = {"kind": "group", "name": "Lab", "description": "", "module": None, "terms": "T1"}
+    objects = [
+        {**group, "moodle_id": 11, "course_id": 1, "course": "C", "idnumber": "G"},
+        {**group, "moodle_id": 12, "course_id": 1, "course": "C", "idnumber": "S", "kind": "grouping"},
+        {**group, "moodle_id": 21, "course_id": 2, "course": "D", "idnumber": "G"},
+    ]
+    member = {"user_id": 5, "user": "ann", "course_id": 1, "module": None, "terms": "T1"}
+    with engine.begin() as link:
+        ledger.observe(link, "objects", frame_of(objects, LEDGER["objects"]))
+        ours = [{**member, "group_id": 11}, {**member, "group_id": 31}]
+        ledger.observe(link, "memberships", frame_of(ours, LEDGER["memberships"]))
+        for (course, key, user), known in {
+            ("C", "G", "ann"): Known(course=True, group=True, ours=True, meant=()),
+            ("C", "G", "bob"): Known(course=True, group=True, ours=False, meant=()),
+            ("C", "S", "ann"): Known(course=True, group=False, ours=False, meant=()),
+            ("C", "Lab", "ann"): Known(course=True, group=False, ours=False, meant=("G",)),
+            ("C", "11", "ann"): Known(course=True, group=False, ours=False, meant=("G",)),
+            ("C", "#31", "ann"): Known(course=True, group=True, ours=True, meant=()),
+            ("D", "G", "ann"): Known(course=True, group=True, ours=False, meant=()),
+            ("E", "G", "ann"): Known(course=False, group=False, ours=False, meant=()),
+        }.items():
+            assert exceptions.known(link, Member(course, key, user)) == known
 
 
 def test_o2_a_claim_makes_ours_what_is_there(engine: sa.Engine) -> None:
