@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.groupsync.errors import GroupsyncError, IdentityError, SettingsError
+from include.groupsync.errors import GroupsyncError, SettingsError
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.term import StateChange, TermState
 from include.groupsync.report.term_state import term_state_page
 from include.groupsync.state import approvals, term_states
-from include.groupsync.state.database import Stamp, read_stamp
+from include.groupsync.state.database import read_stamp
+from include.groupsync.steps.identify import require_own_state
 from include.groupsync.steps.run import Deployment, Run, recorded
 
 FOLDER = "term-states"  # such a run writes to no term; its folder is below this name
@@ -47,7 +48,7 @@ def _set(deployment: Deployment, run: Setting) -> dict[str, Any]:
     """What became of it; names of people only in the ``history``."""
     state = _checked(deployment, run)
     with deployment.state.begin() as link:
-        _require_own(deployment, read_stamp(link))
+        require_own_state(deployment, read_stamp(link))
         before = _newest(term_states.history(link, run.term_set))
         changed = (before.state if before else TermState.OPEN) is not state
         closed = None
@@ -92,16 +93,6 @@ def _checked(deployment: Deployment, run: Setting) -> TermState:
     if not run.reason.strip():
         raise SettingsError("a term's state is kept with a reason: say why in the form")
     return TermState(run.state)
-
-
-def _require_own(deployment: Deployment, stamp: Stamp | None) -> None:
-    """Rule I1: another environment's term is not frozen by a mix-up of connections."""
-    found = stamp.environment if stamp else "nobody"
-    if found != deployment.environment:
-        raise IdentityError(
-            f"the state database belongs to {found}, and this deployment is {deployment.environment or '(not set)'}"
-            " (GROUPSYNC_ENVIRONMENT): correct the connection, or the environment. Nothing was changed."
-        )
 
 
 def _newest(changes: list[StateChange]) -> StateChange | None:
