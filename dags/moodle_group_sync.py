@@ -14,7 +14,7 @@ backfill does one run for each term whose first day is in its range.
 | `diff_...` | plan what to create, update and delete, kind by kind | their logs |
 | `read_use` | reads what uses the groups and groupings that the plan would delete | its log |
 | `circuit_breaker` | holds or blocks an anomalous plan | the report's circuit breaker |
-| `apply` | writes what is released, journaled | the report's changes that were not made |
+| `apply` | writes what is released, journaled; *skipped* in a frozen term | the report's changes that were not made |
 | `verify` | reads the touched courses again and compares | the report's rows with rule J2 |
 | `report` | the run's tab *Sync report* | |
 | `request_release` | asks about what is held, by `moodle_group_release`; skipped if one asks already | its log |

@@ -46,7 +46,18 @@ def run_step(name: str) -> None:
         deployment = deployment_of_airflow()
         run = run_of(context, deployment)
         step(name)(deployment, run)
+        _skip_as_told(name, deployment, run)
         leave_events(name, context, deployment, run)
+
+
+def _skip_as_told(name: str, deployment: Deployment, run: Run) -> None:
+    """A step that had nothing to do by order is *skipped* in Airflow too, so that the grid shows it."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from include.groupsync.steps.run import step_records
+
+    if why := step_records(run.folder(deployment))[name].get("skipped"):
+        raise AirflowSkipException(why)
 
 
 def run_arming(name: str) -> None:
@@ -97,6 +108,34 @@ def run_member_exception() -> None:
     log.info(how, told["course"], told["group"], told["what"], told["before"], told["means"])
     for warning in told["warnings"]:
         log.warning(warning)
+
+
+def run_term_state() -> None:
+    """Give a term the state that the operator picked in the form; inside a task only."""
+    import logging
+
+    from airflow.sdk import get_current_context
+
+    from include.groupsync.model.run_path import run_name
+    from include.groupsync.steps import term_state
+    from include.groupsync.steps.run import step_records
+
+    context: Any = get_current_context()
+    dag_run, form = context["dag_run"], context["params"]
+    setting = term_state.Setting(
+        run_id=run_name(dag_run.dag_id, dag_run.run_id),
+        term_key=term_state.FOLDER,
+        term_set=(form["term"] or "").strip(),
+        state=form["state"],
+        reason=(form["reason"] or "").strip(),
+        who=dag_run.triggering_user_name or "(not known)",
+    )
+    with failing_the_task():
+        deployment = deployment_of_airflow()
+        term_state.set_term_state(deployment, setting)
+    told = step_records(setting.folder(deployment))["set_term_state"]
+    how = "Term %s was %s, and is %s now. %s" if told["changed"] else "Term %s is %s: %s already, nothing changed. %s"
+    logging.getLogger(__name__).info(how, told["term"], told["before"], told["after"], told["means"])
 
 
 def run_restore_step(name: str) -> None:

@@ -26,6 +26,7 @@ from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
@@ -58,6 +59,8 @@ from include.groupsync.steps.arm import Arming
 from include.groupsync.steps.restore import FOLDER as RESTORES
 from include.groupsync.steps.restore import ask
 from include.groupsync.steps.run import Counter, Restoring
+from include.groupsync.steps.term_state import FOLDER as TERM_STATES
+from include.groupsync.steps.term_state import Setting, set_term_state
 from sandbox import moodle as standin
 from sandbox.moodle.coursework import add_activities, set_sections
 from sandbox.moodle.database import Database, connect
@@ -532,13 +535,28 @@ class World:
         typed = {"url": self.url if url is None else url, "old_deployment_id": old_deployment_id, "who": "ann"}
         picked = self.environment if environment is None else environment
         run = Arming(f"moodle_group_arm.run-{self._runs}", ARMING_FOLDER, environment=picked, **typed)
+        return self._one_by_one(
+            run, {one.__name__: partial(one, self.deployment(), run) for one in (arm.look, arm.write)}
+        )
+
+    def set_state(self, term: str, state: str, *, reason: str = "told to", who: str = "ada") -> Outcome:
+        """Give a term a state, with what the operator types."""
+        self._runs += 1
+        run = Setting(
+            run_name("moodle_term_state", f"run-{self._runs}"), TERM_STATES, reason=reason, term_set=term, state=state,
+            who=who,
+        )  # fmt: skip
+        return self._one_by_one(run, {"set_term_state": lambda: set_term_state(self.deployment(), run)})
+
+    def _one_by_one(self, run: Run, steps: Mapping[str, Callable[[], None]]) -> Outcome:
+        """Steps that belong to no sync, up to the first that fails."""
         errors: dict[str, Exception] = {}
         seen = len(self._log.calls)
-        for one in (arm.look, arm.write):
+        for name, one in steps.items():
             try:
-                one(self.deployment(), run)
+                one()
             except GroupsyncError as error:
-                errors[one.__name__] = error
+                errors[name] = error
                 break
         return Outcome(
             run_id=run.run_id,

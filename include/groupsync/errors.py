@@ -14,6 +14,7 @@ GroupsyncError
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
+├── TermStateError          a person gave the term a state that forbids the run to go on, or cannot be given
 ├── AlertError              a message could not be sent; everything else was done
 ├── StaleError              a source has stopped: what it lists is no longer how things are
 └── HeldError               deletes wait for a person
@@ -90,6 +91,10 @@ class LeaseError(GroupsyncError):
 
 class StoppedError(GroupsyncError):
     """The run was told to stop; what was not sent is for the next one."""
+
+
+class TermStateError(GroupsyncError):
+    """The term's state forbids the run to go on (rule C2), or a state cannot be given; names no person."""
 
 
 class AlertError(GroupsyncError):

@@ -341,9 +341,30 @@ VARIANTS = (
     Variant(
         "C5",
         "steps/compare.py",
-        "open_terms=calendar.open_on(deployment.today) - closed,",
-        "open_terms=calendar.open_on(deployment.today),",
+        "open_terms=(calendar.open_on(deployment.today) | lasting) - closed,",
+        "open_terms=calendar.open_on(deployment.today) | lasting,",
         "A term that was closed keeps what it lists.",
+    ),
+    Variant(
+        "C5",
+        "steps/compare.py",
+        "open_terms=(calendar.open_on(deployment.today) | lasting) - closed,",
+        "open_terms=calendar.open_on(deployment.today) - closed,",
+        "What a frozen term lists is lost with its last day.",
+    ),
+    Variant(
+        "C2",
+        "steps/states.py",
+        "            if one.state.most.rank < mode.rank:\n",
+        "            if False:\n",
+        "A run that is writing goes on when its term is frozen.",
+    ),
+    Variant(
+        "C2",
+        "state/term_states.py",
+        "    return None if link.execute(sa.select(RUN.c.run_id).where(seen).limit(1)).first() else opened\n",
+        "    return None\n",
+        "Opened again, a term loses at once what its source has dropped meanwhile.",
     ),
     Variant(
         "C6",

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.world import MOODLE, SETTINGS, SOURCE, STATE, TERM1, World
 
 SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
-RESTORE = "moodle_group_restore"
+RESTORE, TERM_STATE = "moodle_group_restore", "moodle_term_state"
 EXCEPTION = "moodle_member_exception"
 
 

@@ -11,7 +11,7 @@ from include.groupsync.model.frames import rows
 from include.groupsync.state.ledger import load_exceptions
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
 from tests.conftest import ROOT
-from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SYNC, Probe, connections
+from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SYNC, TERM_STATE, Probe, connections
 from tests.world import TERM1, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -220,6 +220,30 @@ def test_i2_an_armed_site_is_green_and_another_address_is_red(probe: Probe, worl
     assert world.site.writing_calls() == by_hand + 1
     assert world.moodle.groupings("groupsync-control")["groupsync-marker"].name == f"sandbox {world.deployment_id}"
     assert len(list((world.folder / "runs" / "arming").glob(f"{ARM}.*/report.html"))) == 2
+
+
+def test_c2_the_form_for_a_terms_state_asks_for_term_state_and_reason(seen: dict[str, Any]) -> None:
+    dag = seen["dags"][TERM_STATE]
+    assert dag["params"] == ["reason", "state", "term"]
+    [(name, one)] = dag["tasks"].items()
+    assert (name, one["pool"]) == ("set_term_state", "default_pool"), "it waits for no run that writes"
+
+
+def test_c2_a_frozen_terms_run_is_green_and_has_skipped_what_writes(probe: Probe, world: World) -> None:
+    environment = connections(world)
+    form = {"term": TERM1, "state": "frozen", "reason": "week six"}
+    frozen = probe.ask(dag=TERM_STATE, conf=form, environment=environment)
+    assert frozen["state"] == "success", probe.last_words
+    assert f"Term {TERM1} was open, as nobody set it, and is frozen now." in probe.words
+    assert len(list((world.folder / "runs" / "term-states").glob(f"{TERM_STATE}.*/report.html"))) == 1
+    by_hand = world.site.writing_calls()
+    run = probe.run(world)
+    done = dict.fromkeys([*STEPS, "alert", "succeeded"], "success")
+    assert (run["state"], run["tasks"]) == ("success", {**done, "apply": "skipped", "verify": "skipped"})
+    assert world.site.writing_calls() == by_hand
+    assert f"term {TERM1} is frozen: nothing is written" in probe.words
+    wrong = probe.ask(dag=TERM_STATE, conf={**form, "term": "2026-27-T9"}, environment=environment)
+    assert (wrong["state"], "unknown term '2026-27-T9'; known: " in probe.words) == ("failed", True)
 
 
 def test_m6_an_exception_is_set_by_form_and_the_log_does_not_say_of_whom(

@@ -172,3 +172,34 @@ def test_what_comes_of_the_new_year_in_halves_ends_as_if_it_had_come_at_once(
         assert (rest.state, destructive(rest)) == ("applied", []), rest.error
         assert not set(half.changes) & set(rest.changes)
         assert seen(world) == as_it_should_be
+
+
+def test_c2_a_frozen_term_lives_through_the_rollover_and_loses_nothing_unseen(
+    tmp_path: Path, university: University
+) -> None:
+    """Frozen, a nightly run, its set emptied on 1 August, a nightly run: no writing call reaches the site. Opened
+    again, every delete waits for a person."""
+    with in_july(tmp_path, university) as world:
+        assert world.set_state(SUMMER.key, "frozen", reason="week six: no more unenrolments").error == ""
+        before = seen(world), sorted(map(repr, world.ledger)), world.journal
+        world.site.reset_calls()
+        nights = [world.sync(SUMMER.key)]
+        rollover(tmp_path)
+        world.now = AUGUST
+        nights.append(world.sync(SUMMER.key))
+        assert world.site.writing_calls() == 0
+        assert (seen(world), sorted(map(repr, world.ledger)), world.journal) == before
+        for run in nights:
+            assert (run.error, world.runs()[run.run_id]["outcome"]) == ("", "frozen")
+            assert look_at(world.deployment(), Run(run.run_id, SUMMER.key), run.folder).conditions == ()
+        assert nights[0].changes == []
+        losses = set(nights[1].changes)
+        assert losses, "what it would do is shown"
+        assert {action for _, action, *_ in losses} == {"delete"}
+
+        world.now = THE_NIGHT_AFTER
+        world.set_state(SUMMER.key, "open", reason="term is over")
+        opened = world.sync(SUMMER.key)
+        assert (opened.state, opened.writes, set(opened.held)) == ("held", 0, losses)
+        assert opened.trips["opened_again", "run"]["numerator"] == len(losses)
+        assert seen(world) == before[0]

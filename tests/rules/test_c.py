@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 
+from include.groupsync.model.alert import Condition
 from include.groupsync.model.ledger import may_delete
 from include.groupsync.model.scope import Scope, Standing
-from include.groupsync.model.term import TermState
 from include.groupsync.source.mappings import scope_without_mappings
-from include.groupsync.state import term_states
+from include.groupsync.steps import Run
+from include.groupsync.steps.alert import look_at
 from tests.rules.conftest import MakeWorld
 from tests.rules.pure import POLICY, TERM1, TERM2, compare, held, ours, short, terms_now, want
-from tests.world import IN_TERM1, IN_TERM2, WITH_MODULES, WITH_TERMS, World
+from tests.world import IN_TERM1, IN_TERM2, WITH_MODULES, WITH_TERMS, Outcome, World
 
 BOTH = f"{TERM1} {TERM2}"
 INACTIVE = [{"status": "inactive"}, {"import_groups": "0"}, {"status": "inactive", "import_groups": "0"}]
@@ -77,6 +78,62 @@ def test_c2_one_active_mapping_keeps_a_course_going_where_the_tables_carry_no_mo
     for course in ("C1", "C2"):
         world.source.group(course, "G1")
     assert world.sync().changes == [("group", "create", "C1", "G1")]
+
+
+def test_c2_nothing_of_a_frozen_term_is_written_and_what_is_deleted_afterwards_is_held(world: World) -> None:
+    """Its run plans, reports and is green; opened again it creates at once, and deletes when a person has looked."""
+    for key in ("G1", "G2", "G3"):
+        world.source.group("C1", key)
+    world.source.members("C1", "G1", "ann", "bob")
+    world.sync()
+    world.set_state(TERM1, "frozen", reason="week six:\n no more unenrolments")
+    change_everything(world)
+    before = world.moodle.image("C1"), world.ledger, world.journal
+    run = world.sync()
+    assert (run.error, run.writes) == ("", 0)
+    assert (world.moodle.image("C1"), world.ledger, world.journal) == before
+    assert set(run.changes) == CHANGED
+    assert (world.runs()[run.run_id]["outcome"], world.approvals()) == ("frozen", [])
+    assert not world.runs()[run.run_id]["accepted"], "no baseline for any"
+    page = (run.folder.path / "report.html").read_text(encoding="utf-8")
+    assert "the term is frozen, nothing written: 4 changes would be applied" in page
+    assert f"Term {TERM1} is frozen since 2026-10-12 06:00 UTC, set by ada, who says: week six: no more" in page
+    assert alerts(world, run) == (), "a frozen term is meant"
+
+    world.set_state(TERM1, "open")
+    for _ in range(2):
+        opened = world.sync()
+        assert (opened.state, set(opened.held)) == ("held", {change for change in CHANGED if "delete" in change})
+        assert {rule for rule, _ in opened.trips} == {"opened_again"}
+        assert set(world.moodle.groups("C1")) == {"G1", "G2", "G3", "G4"}
+    assert "opened_again: the term is open since" in " ".join(alerts(world, opened)[0].numbers)
+    world.answer(opened)
+    assert world.release(opened).error == ""
+    assert world.moodle.members("C1") == {"G1": {"ann"}, "G2": {"cid"}, "G4": set()}
+    world.source.drop_group("C1", "G2")
+    later = world.sync()
+    assert (later.state, later.changes) == ("applied", [("group", "delete", "C1", "G2")]), "looked at once"
+
+
+CHANGED = {
+    ("group", "create", "C1", "G4"),
+    ("membership", "create", "C1", "G2", "cid"),
+    ("membership", "delete", "C1", "G1", "bob"),
+    ("group", "delete", "C1", "G3"),
+}
+
+
+def change_everything(world: World) -> None:
+    """What CHANGED says."""
+    world.source.drop_group("C1", "G3")
+    world.source.drop_member("C1", "G1", "bob")
+    world.source.members("C1", "G2", "cid")
+    world.source.group("C1", "G4", "Another")
+
+
+def alerts(world: World, run: Outcome) -> tuple[Condition, ...]:
+    """What people would be told of the run."""
+    return look_at(world.deployment(), Run(run.run_id, TERM1), run.folder).conditions
 
 
 def test_c3_a_withdrawal_deletes_what_that_mapping_manages_and_only_that(make_world: MakeWorld) -> None:
@@ -226,20 +283,73 @@ def test_c5_a_claim_ends_when_its_term_is_closed(make_world: MakeWorld) -> None:
         world.sync(term)
     world.source.delete("remote_groups", term=TERM2, idnumber="G1")
     assert world.sync(TERM2).changes == [], "Term 1 is open, and lists it"
-    set_state(world, TERM1, TermState.CLOSED)
+    world.set_state(TERM1, "closed")
     world.source.delete("remote_groups", term=TERM2, idnumber="G2")
     assert world.sync(TERM2).changes == [("group", "delete", "C1", "G2")]
-    set_state(world, TERM1, TermState.OPEN)
+    world.set_state(TERM1, "open")
     world.source.delete("remote_groups", term=TERM2, idnumber="G3")
-    close = {"diff_groups": lambda: set_state(world, TERM1, TermState.CLOSED)}
+    close = {"diff_groups": lambda: world.set_state(TERM1, "closed")}
     assert world.sync(TERM2, before=close).changes == []
     assert set(world.moodle.groups("C1")) == {"G1", "G3"}
 
 
-def set_state(world: World, term: str, state: TermState) -> None:
-    deployment = world.deployment()
-    with deployment.state.begin() as link:
-        term_states.change(link, term, state, who="ada", reason="a test", at=deployment.now())
+@pytest.mark.parametrize(("state", "keeps"), [("frozen", True), ("add-only", True), ("open", False)])
+def test_c5_what_a_frozen_or_add_only_term_lists_outlives_its_last_day(
+    make_world: MakeWorld, state: str, keeps: bool
+) -> None:
+    """A run of another term that drops it deletes nothing of it, and takes its own claim away."""
+    world = make_world(WITH_TERMS)
+    world.remap("C1", period="YEAR")
+    for term in (TERM1, TERM2):
+        world.source.group("C1", "G1", term=term)
+        world.source.group("C1", "G2", term=term)
+        world.source.members("C1", "G2", "ann", term=term)
+        world.sync(term)
+    if state != "open":
+        world.set_state(TERM1, state)
+    world.now = IN_TERM2
+    world.source.delete("remote_groups", term=TERM2, idnumber="G1")
+    world.source.delete("remote_memberships", term=TERM2)
+    taken = {("group", "delete", "C1", "G1"), ("membership", "delete", "C1", "G2", "ann")}
+    run = world.sync(TERM2)
+    assert (run.state, set(run.changes)) == ("applied", set() if keeps else taken)
+    assert terms_of(world, "G1") == (TERM1 if keeps else None)
+
+
+def test_c5_an_add_only_term_keeps_its_claims_on_what_its_source_drops(make_world: MakeWorld) -> None:
+    """It only adds: nothing goes, and no other term's run may take it for gone. Opened again it gives it up."""
+    world = make_world(WITH_TERMS)
+    world.remap("C1", period="YEAR")
+    for term in (TERM1, TERM2):
+        world.source.group("C1", "G1", term=term)
+        world.source.members("C1", "G1", "ann", term=term)
+        world.sync(term)
+    world.source.group("C1", "G2", term=TERM1)
+    world.source.members("C1", "G2", "ann", term=TERM1)
+    world.sync(TERM1)
+    world.set_state(TERM1, "add-only")
+    for table in ("remote_groups", "remote_memberships"):
+        world.source.delete(table, term=TERM1)
+    world.source.group("C1", "G3", "New", term=TERM1)
+    ledger = sorted(map(repr, world.ledger))
+    run = world.sync(TERM1)
+    assert (run.error, run.changes) == ("", [("group", "create", "C1", "G3")])
+    assert sorted(repr(one) for one in world.ledger if one.get("idnumber") != "G3") == ledger
+    assert run.reasons("note") == ["the group stays: the add-only term only adds"], "of G2, and all that is in it"
+    assert world.runs()[run.run_id]["outcome"] == "added"
+    for table in ("remote_groups", "remote_memberships"):
+        world.source.delete(table, term=TERM2)
+    assert world.sync(TERM2).changes == []
+    world.set_state(TERM1, "open")
+    opened = world.sync(TERM1)
+    assert opened.state == "held"
+    assert opened.held == opened.changes != []
+    assert all(action == "delete" for _, action, *_ in opened.changes)
+
+
+def terms_of(world: World, idnumber: str) -> str | None:
+    """The claims on a group, None where it is not managed."""
+    return next((row["terms"] for row in world.ledger if row.get("idnumber") == idnumber), None)
 
 
 # --- C6

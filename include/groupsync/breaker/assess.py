@@ -21,6 +21,7 @@ from include.groupsync.breaker.rules import (
     history,
     identity,
     in_use,
+    opened_again,
     out_of_scope,
     quarantined,
     reclaim,
@@ -84,6 +85,7 @@ RULES = (
     Rule("cumulative_removals", cumulative_removals.look),
     Rule("in_use", in_use.look),
     Rule("config_changed", config_changed.look),
+    Rule("opened_again", opened_again.look, of_restore=False),
 )
 
 # The rules that look at what was read, and at no plan: their numbers are known before there is one.

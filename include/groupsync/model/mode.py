@@ -9,3 +9,8 @@ class Mode(StrEnum):
     PLAN = "plan"
     ADD = "add"
     FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """The higher, the more it may do."""
+        return list(Mode).index(self)

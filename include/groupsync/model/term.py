@@ -8,14 +8,61 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.schedule import Schedule
 
 
 class TermState(StrEnum):
-    """What a person set a term to; a *closed* term's claims have ended, whatever its last day (rule C5)."""
+    """What a person set a term to; one that nobody gave a state is *open* (rules C2, C5)."""
 
     OPEN = "open"
+    ADD_ONLY = "add-only"
+    FROZEN = "frozen"
     CLOSED = "closed"
+
+    @property
+    def most(self) -> Mode:
+        """The most that a run of the term may do, whatever it is told."""
+        return {TermState.ADD_ONLY: Mode.ADD, TermState.FROZEN: Mode.PLAN}.get(self, Mode.FULL)
+
+    @property
+    def means(self) -> str:
+        """What a person may expect of the term's next run, in one sentence."""
+        return _MEANS[self]
+
+
+_MEANS = {
+    TermState.OPEN: "Its runs create, update and delete",
+    TermState.ADD_ONLY: "Its runs create, update and add; they delete and remove nothing, and whatever its last day, no"
+    " other term's run deletes what it lists",
+    TermState.FROZEN: "Its runs show what they would do and write nothing, neither to Moodle nor to the ledger, and"
+    " whatever its last day, no other term's run deletes what it lists",
+    TermState.CLOSED: "Its claims have ended, whatever its last day: a run of another term deletes what that one drops,"
+    " though this term lists it too",
+}
+
+
+@dataclass(frozen=True)
+class StateChange:
+    """Somebody gave a term a state; ``change`` numbers all of them, ``at`` is an aware UTC time."""
+
+    change: int
+    term: str
+    state: TermState
+    who: str
+    reason: str
+    at: datetime
+
+    @property
+    def told(self) -> str:
+        """State, since when, by whom and why, in one sentence; for pages, not for logs and alerts (rule W3)."""
+        # A person's reason may not pass for one of our own lines.
+        return f"{self.since}, set by {self.who}, who says: {' '.join(self.reason.split())}"
+
+    @property
+    def since(self) -> str:
+        """State, and since when; names nobody."""
+        return f"{self.state} since {self.at:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True)

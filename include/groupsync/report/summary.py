@@ -14,6 +14,7 @@ from include.groupsync.model.ledger import EXCEPTIONS_TOLD
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.term import TermState
 
 _PARTS = (
     "calendar",
@@ -91,8 +92,13 @@ def headline(document: Mapping[str, Any]) -> str:
     word = f"{done} change{'' if done == 1 else 's'} applied" if done else "nothing to do"
     if document["mode"] == Mode.PLAN and document["plan"]:
         planned = document["plan"]["released"]["changes"]
-        word = f"a plan only: {planned} change{'' if planned == 1 else 's'} would be applied"
+        why = "the term is frozen, nothing written" if _is_frozen(document) else "a plan only"
+        word = f"{why}: {planned} change{'' if planned == 1 else 's'} would be applied"
     return f"{word}, {held} held" if held else word
+
+
+def _is_frozen(document: Mapping[str, Any]) -> bool:
+    return (document["term_state"] or {}).get("state") == TermState.FROZEN
 
 
 def _applied(outcomes: pd.DataFrame) -> dict[str, dict[str, int]]:

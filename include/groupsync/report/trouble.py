@@ -15,7 +15,7 @@ _BROKEN = re.compile(r"^  ([a-z_]+): (.+)$", re.MULTILINE)
 _SIDE = re.compile(r"^!! (.+?)  ", re.MULTILINE)
 _FOUND = re.compile(r" \(found: .*\)$", re.MULTILINE)
 # Messages of these are made of settings, connections and runs.
-_OURS = frozenset({"SettingsError", "LeaseError", "StoppedError"})
+_OURS = frozenset({"SettingsError", "LeaseError", "StoppedError", "TermStateError"})
 _NOTHING_WRITTEN = "Nothing was written."
 _WHAT = {
     "SettingsError": "a setting or a connection is wrong",
@@ -30,6 +30,7 @@ _WHAT = {
     "BlockedError": "the circuit breaker blocks the run",
     "LeaseError": "another run is writing to the site",
     "StoppedError": "the run was stopped while it was writing",
+    "TermStateError": "the term's state was changed while the run was under way: it was not written to its end",
     "Killed": "the task was stopped before its end",
 }
 _TODO = {

@@ -85,6 +85,14 @@ def close(
     return _leave(link, approval, of, state, {"remark": remark} if remark else {})
 
 
+def supersede(link: sa.Connection, term: str, remark: str) -> str | None:
+    """End the term's open request, if there is one: the release run whose question it was."""
+    found = open_of(link, term)
+    if found is None or not close(link, found.approval, Answered.SUPERSEDED, remark):
+        return None
+    return found.release_run_id
+
+
 def reopen(link: sa.Connection, approval: Approval) -> bool:
     """Ask again after an answer that could not be used; False where the term has another open request."""
     again = {"state": str(Answered.OPEN), "open_for": approval.term}

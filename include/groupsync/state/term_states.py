@@ -1,16 +1,17 @@
-"""The states that people gave to terms: every change stays on record, and the newest holds (rule C5)."""
+"""The states that people gave to terms: every change stays on record, and the newest holds (rules C2, C5)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 import sqlalchemy as sa
 
-from include.groupsync.model.frames import TEXT, Schema, frame_of
-from include.groupsync.model.term import TermState
-from include.groupsync.state.tables import TERM_STATE
+from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
+from include.groupsync.model.mode import Mode
+from include.groupsync.model.term import StateChange, TermState
+from include.groupsync.state.tables import RUN, TERM_STATE
 
-# The terms that somebody gave a state, and the newest of each.
-TERM_STATES: Schema = {"term": TEXT, "state": TEXT}
+# The terms that somebody gave a state, the newest of each, and the number of that change.
+TERM_STATES: Schema = {"term": TEXT, "state": TEXT, "change": WHOLE}
 
 
 def change(link: sa.Connection, term: str, state: TermState, *, who: str, reason: str, at: datetime) -> None:
@@ -24,5 +25,36 @@ def change(link: sa.Connection, term: str, state: TermState, *, who: str, reason
 def load(link: sa.Connection) -> pd.DataFrame:
     """The newest state of each term that was ever given one (columns TERM_STATES); the others are open."""
     newest = sa.select(sa.func.max(TERM_STATE.c.change)).group_by(TERM_STATE.c.term)
-    asked = sa.select(TERM_STATE.c.term, TERM_STATE.c.state).where(TERM_STATE.c.change.in_(newest))
-    return frame_of(map(dict, link.execute(asked.order_by(TERM_STATE.c.term)).mappings()), TERM_STATES)
+    columns = [TERM_STATE.c[name] for name in TERM_STATES]
+    asked = sa.select(*columns).where(TERM_STATE.c.change.in_(newest)).order_by(TERM_STATE.c.term)
+    return frame_of(map(dict, link.execute(asked).mappings()), TERM_STATES)
+
+
+def history(link: sa.Connection, term: str, since: int = 0) -> list[StateChange]:
+    """Every change of the term's state from that one on, in order."""
+    own = sa.and_(TERM_STATE.c.term == term, TERM_STATE.c.change >= since)
+    found = link.execute(sa.select(TERM_STATE).where(own).order_by(TERM_STATE.c.change)).mappings()
+    # SQLite keeps no zone.
+    return [StateChange(**{**row, "state": TermState(row["state"]), "at": _in_utc(row["at"])}) for row in found]
+
+
+def opened_unseen(link: sa.Connection, term: str) -> StateChange | None:
+    """The change that let the term's runs delete again, where none that began since was accepted (rule B5).
+
+    None where they always were allowed to, or are not now.
+    """
+    opened, before = None, Mode.FULL
+    for one in history(link, term):
+        if one.state.most is not Mode.FULL:
+            opened = None
+        elif before is not Mode.FULL:
+            opened = one
+        before = one.state.most
+    if opened is None:
+        return None
+    seen = sa.and_(RUN.c.term == term, RUN.c.accepted, RUN.c.started_at >= opened.at)
+    return None if link.execute(sa.select(RUN.c.run_id).where(seen).limit(1)).first() else opened
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from include.groupsync.apply.healing import Healing
 from include.groupsync.apply.ids import Ids
 from include.groupsync.apply.pacing import Pace
 from include.groupsync.apply.verify import State, differences
-from include.groupsync.errors import ApplyError, GroupsyncError
+from include.groupsync.errors import ApplyError, GroupsyncError, TermStateError
 from include.groupsync.model.finding import FINDING, Finding
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
@@ -33,6 +34,7 @@ from include.groupsync.steps.decide import load_released, load_split
 from include.groupsync.steps.identify import require_identity
 from include.groupsync.steps.release import require_approved
 from include.groupsync.steps.run import Deployment, Run, claim_of, client_of, load_ledger, load_snapshot, recorded
+from include.groupsync.steps.states import may_go_on, mode_of, state_read
 from include.groupsync.steps.writing import healing_of, settle_open, sweep, writing
 
 # What may have left something in a course, if only in Moodle's cache.
@@ -43,15 +45,15 @@ _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "mem
 
 @recorded
 def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.  A run that only plans
-    sends nothing, and leaves the ledger as it is.
+    """Send the released part of the plan; what became of each change is in ``outcomes.parquet``.  A run that only
+    plans, or whose term is frozen, sends nothing, and leaves the ledger as it is.
 
     A change that Moodle refuses fails alone; raises ApplyError when the site stops answering.  In a release run
     the approval is looked at once more, and many deletes begin with a few that are read back.
     """
-    if run.mode is Mode.PLAN:
+    if mode_of(run, folder) is Mode.PLAN:
         folder.save_frame("outcomes", frame_of([], OUTCOME), OUTCOME)
-        return {"outcomes": {}}
+        return {"outcomes": {}, **_skipped(run, folder)}
     if run.release is None:
         return apply_part(deployment, run, folder, load_released(folder))
     part = load_split(folder).released  # what people approve is never so much that it would not fit into memory
@@ -60,19 +62,32 @@ def apply(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, A
     return apply_part(deployment, run, folder, part, cut(part, limits.canary_over, limits.canary_size))
 
 
+def _skipped(run: Run, folder: RunFolder) -> Mapping[str, str]:
+    """Why the step did nothing, for a run that was told to do more than plan."""
+    if run.mode is Mode.PLAN:
+        return {}
+    state, _ = state_read(run, folder)
+    return {
+        "skipped": f"term {run.term_key} is {state}: nothing is written. The plan is on the run's tab 'Sync report'"
+    }
+
+
 def apply_part(
     deployment: Deployment, run: Run, folder: RunFolder, part: Plan | StoredPlan, slices: Cut | None = None
 ) -> Mapping[str, Any]:
     """Send a part of a judged plan that is released; the identity is compared once more before (rule I3).
 
     What an interrupted attempt of the same run sent is settled first, and what it did is not sent again.
+    Where the term's state forbids it, nothing more is sent (TermStateError).
     Cut into slices, the rest goes only after the canary's deletes were done and read back; ApplyError otherwise.
     """
     client = client_of(deployment)
     after = folder.json("plan")["journal_entry"]
     journal = RunJournal(deployment.state, run.run_id, claim_of(run, folder), deployment.now, after)
     counts: Counter[str] = Counter()
-    with writing(deployment, run, client) as pace:
+    check = may_go_on(deployment, run, folder)
+    with writing(deployment, run, client, check) as pace:
+        check()
         require_identity(deployment, client)
         _observe(deployment, run, folder, journal)
         snapshot = load_snapshot(folder)
@@ -170,7 +185,7 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         found += differs
         courses = {row["course_id"]: row["course"] for row in rows(now.courses)}
         stale |= {course_id: courses[course_id] for course_id in now.stale["course_id"]}
-    _heal(deployment, run, client, stale)
+    _heal(deployment, run, folder, client, stale)
     folder.save_frame("findings/verify", frame_of((one.row() for one in found), FINDING), FINDING)
     if found:
         raise ApplyError(
@@ -245,9 +260,10 @@ def _known_objects(results: list[Result], ids: Ids, touched: set[str]) -> dict[K
     return known
 
 
-def _heal(deployment: Deployment, run: Run, client: MoodleClient, stale: Mapping[int, str]) -> None:
+def _heal(deployment: Deployment, run: Run, folder: RunFolder, client: MoodleClient, stale: Mapping[int, str]) -> None:
+    """A term that was frozen meanwhile is not written to for the sake of a cache."""
     if stale:
-        with writing(deployment, run, client) as pace:
+        with suppress(TermStateError), writing(deployment, run, client, may_go_on(deployment, run, folder)) as pace:
             healing_of(deployment, run, client, pace).heal(stale)
 
 

@@ -33,7 +33,8 @@ from include.groupsync.report.trouble import (
     tripped,
 )
 from include.groupsync.steps import RESTORE_STEPS, STEPS
-from include.groupsync.steps.run import Deployment, Restoring, Run, step_records
+from include.groupsync.steps.run import Deployment, Restoring, Run, passed_over, step_records
+from include.groupsync.steps.states import mode_of
 
 START = "start"  # the cause, and the file, of runs that come to no step at all
 _ALWAYS = ("report", "request_release", "outcome")
@@ -59,7 +60,7 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
     """What is wrong after this run, and which causes it has shown to be gone."""
     records = step_records(folder)
     names = list(RESTORE_STEPS if isinstance(run, Restoring) else STEPS)
-    before = list(takewhile(lambda name: name not in _ALWAYS, names))
+    before = [name for name in takewhile(lambda name: name not in _ALWAYS, names) if name not in passed_over(records)]
     outcome = records.get("outcome")
     done = list(takewhile(lambda name: (records.get(name) or {}).get("ok", False), before))
     stopped = next((name for name in before if name not in done), None)
@@ -84,7 +85,9 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
         _judged(run, folder, outcome, found, cleared)
     if "apply" in done:
         found.append(_left_undone(folder))
-    return Seen(tuple(one for one in found if one is not None), frozenset(cleared - _NOT_SHOWN_BY[run.mode]))
+    return Seen(
+        tuple(one for one in found if one is not None), frozenset(cleared - _NOT_SHOWN_BY[mode_of(run, folder)])
+    )
 
 
 def _stopped(deployment: Deployment, folder: RunFolder, name: str, record: dict[str, Any] | None) -> Condition:
@@ -111,9 +114,9 @@ def _judged(
 ) -> None:
     """What the breaker stopped.  A release run says of it only that all that it was asked about is done.
 
-    Of a run that only plans nobody is asked anything, and nothing is held.
+    Of a run that only plans, or whose term is frozen, nobody is asked anything, and nothing is held.
     """
-    if isinstance(run, Restoring) or run.mode is Mode.PLAN:
+    if isinstance(run, Restoring) or mode_of(run, folder) is Mode.PLAN:
         return
     if run.is_sync:
         trip = tripped(folder.json("verdict")["observations"], _held(folder), blocked=False)

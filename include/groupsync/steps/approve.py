@@ -28,6 +28,7 @@ from include.groupsync.state import approvals, runs
 from include.groupsync.steps.decide import load_judged, load_split
 from include.groupsync.steps.release import approval_of, refuse, require_approved
 from include.groupsync.steps.run import Deployment, Run, load_snapshot, recorded, step_records
+from include.groupsync.steps.states import mode_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     """
     (folder.path / "request.json").unlink(missing_ok=True)
     records = step_records(folder)
-    if run.mode is Mode.PLAN or not all(records.get(name, {}).get("ok") for name in ("circuit_breaker", "apply")):
+    if mode_of(run, folder) is Mode.PLAN or not all(
+        records.get(name, {}).get("ok") for name in ("circuit_breaker", "apply")
+    ):
         return {"asked": False}
     parts = load_split(folder)
     with deployment.state.begin() as link:

@@ -35,6 +35,9 @@ from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.model.term import TermState
 from include.groupsync.source.clean import CLEAN
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
+from include.groupsync.steps.states import claims_stay
+
+_LASTING = (TermState.ADD_ONLY, TermState.FROZEN)  # their claims do not end with the term's last day
 
 
 @recorded
@@ -43,9 +46,9 @@ def diff_groupings(deployment: Deployment, run: Run, folder: RunFolder) -> Mappi
     snapshot = load_snapshot(folder)
     folder.save_frame("findings/moodle", unread_courses(snapshot), FINDING)
     if Kind.GROUPING not in deployment.settings.kinds:
-        return _save(folder, "groupings", _unchanged(objects_as_they_are(snapshot, Kind.GROUPING)), "objects")
+        return _save(run, folder, "groupings", _unchanged(objects_as_they_are(snapshot, Kind.GROUPING)), "objects")
     frames = diff_objects(GROUPINGS, _inputs(deployment, run, folder, "groupings"))
-    return _save(folder, "groupings", frames, "objects")
+    return _save(run, folder, "groupings", frames, "objects")
 
 
 @recorded
@@ -54,8 +57,8 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     snapshot, kinds = load_snapshot(folder), deployment.settings.kinds
     nothing = _unchanged(frame_of([], AFTER))
     if Kind.GROUP not in kinds:
-        _save(folder, "links", nothing, "links")
-        return _save(folder, "groups", _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
+        _save(run, folder, "links", nothing, "links")
+        return _save(run, folder, "groups", _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
     inputs = replace(_inputs(deployment, run, folder, "groups"), overlap=_overlaps(deployment, folder, snapshot))
     groups = diff_objects(GROUPS, inputs)
     links = nothing
@@ -63,15 +66,15 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
         field_name = deployment.settings.localgroupingfield
         half = _protection(folder, "groupings")
         links = diff_all_links(inputs, folder.frame("after/groupings"), groups, half, field_name)
-    _save(folder, "links", links, "links")
-    return _save(folder, "groups", groups, "objects")
+    _save(run, folder, "links", links, "links")
+    return _save(run, folder, "groups", groups, "objects")
 
 
 @recorded
 def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Section M on memberships."""
     if Kind.MEMBERSHIP not in deployment.settings.kinds:
-        return _save(folder, "memberships", _unchanged(frame_of([], AFTER)), "memberships")
+        return _save(run, folder, "memberships", _unchanged(frame_of([], AFTER)), "memberships")
     inputs = _inputs(deployment, run, folder, "memberships")
     snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
     after, half = folder.frame("after/groups"), _protection(folder, "groups")
@@ -100,7 +103,7 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
     )
     observed = pd.concat([found.observed, _orphans(inputs.snapshot, load_ledger(folder)["memberships"])])
     frames = Frames(found.changes, found.findings, observed, frame_of([], AFTER))
-    return _save(folder, "memberships", frames, "memberships")
+    return _save(run, folder, "memberships", frames, "memberships")
 
 
 def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
@@ -111,13 +114,14 @@ def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
 
 
 def policy_of(deployment: Deployment, run: Run, folder: RunFolder) -> Policy:
-    """The settings, the calendar's word on this day, and the terms that somebody closed, for the rules."""
+    """The settings, the calendar's word on this day, and what people say of the terms, for the rules."""
     settings, calendar = deployment.settings, deployment.calendar
     states = folder.frame("ledger/term_states")
     closed = frozenset(states.loc[states["state"] == str(TermState.CLOSED), "term"])
+    lasting = frozenset(states.loc[states["state"].isin([str(one) for one in _LASTING]), "term"])
     return Policy(
         term=run.term_key,
-        open_terms=calendar.open_on(deployment.today) - closed,
+        open_terms=(calendar.open_on(deployment.today) | lasting) - closed,
         later_terms=calendar.later_than(run.term_key),
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,
@@ -173,9 +177,9 @@ def _unchanged(after: pd.DataFrame) -> Frames:
     return Frames(frame_of([], PLAN), frame_of([], FINDING), frame_of([], empty), after)
 
 
-def _save(folder: RunFolder, name: str, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
+def _save(run: Run, folder: RunFolder, name: str, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
     folder.save_frame(f"plan/{name}", frames.changes, PLAN)
     folder.save_frame(f"findings/{name}", frames.findings, FINDING)
-    folder.save_frame(f"observed/{name}", frames.observed, LEDGER[ledger_table])
+    folder.save_frame(f"observed/{name}", claims_stay(run, folder, frames.observed), LEDGER[ledger_table])
     folder.save_frame(f"after/{name}", frames.after, AFTER)
     return {"changes": len(frames.changes), "findings": len(frames.findings)}

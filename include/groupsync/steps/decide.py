@@ -15,7 +15,7 @@ from include.groupsync.state.history import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
 from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.narrowing import within_mode
-from include.groupsync.steps.release import approved_split, only_approved
+from include.groupsync.steps.release import approved_split, only_approved, require_state
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.vanishing import without_what_stays
 
@@ -39,6 +39,7 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
             # A release run's plan is what others left of it, a restore's another run's: nothing to compare with.
             runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     if run.release is not None and not verdict.blocked:
+        require_state(deployment, run, folder)
         parts = approved_split(deployment, run, folder, plan, verdict, parts)
     folder.save_frame("plan", plan.frame, PLAN)
     save_parts(folder, {"journal_entry": journal_entry, "digest": plan.digest, "counts": plan.counts}, parts)

@@ -21,7 +21,7 @@ from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
-from include.groupsync.state import runs
+from include.groupsync.state import runs, term_states
 from include.groupsync.state.history import count_gone
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
@@ -40,6 +40,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
     now, records, scope = deployment.now(), step_records(folder), _scope(folder)
     with deployment.state.connect() as link:
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
+        opened = term_states.opened_unseen(link, run.term_key)
     return Evidence(
         plan=plan,
         managed=_managed(folder),
@@ -56,6 +57,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         blackouts=deployment.calendar.blackouts_on(deployment.today),
         settings_digest=configuration_digest(deployment),
         restore=isinstance(run, Restoring),
+        opened_again=opened.since if opened else "",
         **_of_source(deployment, run, folder, records.get("validate", {})),
     )  # fmt: skip
 

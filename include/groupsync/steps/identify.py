@@ -15,7 +15,7 @@ from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import Marker, read_marker, site_url
 from include.groupsync.source.database import SourceDatabase, snapshot
 from include.groupsync.state import runs
-from include.groupsync.state.database import place_of, read_stamp
+from include.groupsync.state.database import Stamp, place_of, read_stamp
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, week_of
 
 T = TypeVar("T")
@@ -61,6 +61,16 @@ def require_identity(deployment: Deployment, client: MoodleClient) -> list[Side]
             " groupsync.yaml), or arm the site; no option overrides this."
         )
     return sides
+
+
+def require_own_state(deployment: Deployment, stamp: Stamp | None) -> None:
+    """Of what is written to the state database alone: IdentityError where that is another environment's (rule I1)."""
+    found = stamp.environment if stamp else "nobody"
+    if found != deployment.environment:
+        raise IdentityError(
+            f"the state database belongs to {found}, and this deployment is {deployment.environment or '(not set)'}"
+            " (GROUPSYNC_ENVIRONMENT): correct the connection, or the environment. Nothing was changed."
+        )
 
 
 @recorded

@@ -9,6 +9,7 @@ from include.groupsync.errors import GroupsyncError
 from include.groupsync.model.change import PLAN
 from include.groupsync.model.frames import Schema, frame_of
 from include.groupsync.model.ledger import LEDGER
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import DEPARTMENT
 from include.groupsync.model.snapshot import SCHEMAS, USERS, Snapshot
@@ -20,19 +21,21 @@ from include.groupsync.steps.run import Deployment, step_records
 
 def leave_impact(deployment: Deployment, folder: RunFolder, about: Mapping[str, Any]) -> dict[str, Any]:
     """Write impact.html, impact.csv and impact.json for a run that has a plan, whatever came of it."""
-    document = {**about, **assess_impact(_traces(deployment, folder))}
+    # A run that only plans leaves outcomes that say nothing: what it would take is planned, not left undone.
+    outcomes = None if about["mode"] == Mode.PLAN else _frame(folder, "outcomes")
+    document = {**about, **assess_impact(_traces(deployment, folder, outcomes))}
     folder.save_json("impact", document)
     folder.save_text("impact.csv", as_csv(table_of(document)))
     folder.save_text("impact.html", impact_page(document))
     return document
 
 
-def _traces(deployment: Deployment, folder: RunFolder) -> Traces:
+def _traces(deployment: Deployment, folder: RunFolder, outcomes: pd.DataFrame | None) -> Traces:
     read = step_records(folder).get("read_moodle", {})
     return Traces(
         plan=folder.frame("plan"),
         held=_of(folder, "held", PLAN),
-        outcomes=_frame(folder, "outcomes"),
+        outcomes=outcomes,
         snapshot=Snapshot(**{name: _of(folder, f"moodle/{name}", schema) for name, schema in SCHEMAS.items()}),
         users=_of(folder, "users", USERS),
         managed=_of(folder, "ledger/objects", LEDGER["objects"]),

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.groupsync.errors import GroupsyncError, IdentityError, SettingsError
+from include.groupsync.errors import GroupsyncError, SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.member_exception import Known, Member, What
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.member_exception import member_exception_page
 from include.groupsync.state import exceptions
-from include.groupsync.state.database import Stamp, read_stamp
+from include.groupsync.state.database import read_stamp
+from include.groupsync.steps.identify import require_own_state
 from include.groupsync.steps.run import Deployment, Run, recorded
 
 FOLDER = "exceptions"  # such a run belongs to no term; its folder is below this name
@@ -50,7 +51,7 @@ def set_member_exception(deployment: Deployment, run: Excepting, folder: RunFold
 def _set(deployment: Deployment, run: Excepting) -> dict[str, Any]:
     member, what = read_form(run, deployment.settings.localuserfield)
     with deployment.state.begin() as link:
-        _require_own(deployment, read_stamp(link))
+        require_own_state(deployment, read_stamp(link))
         before = exceptions.standing(link, member)
         changed = [one.what for one in before] != ([] if what is What.CLEAR else [what])
         if changed:
@@ -135,16 +136,6 @@ def _warnings(member: Member, known: Known) -> list[str]:
         f"The ledger has no group {member.group} in course {member.course}{meant}. As long as no group has that key,"
         " the exception does nothing."
     ]
-
-
-def _require_own(deployment: Deployment, stamp: Stamp | None) -> None:
-    """Rule I1: no exception is written for another environment by a mix-up of connections."""
-    found = stamp.environment if stamp else "nobody"
-    if found != deployment.environment:
-        raise IdentityError(
-            f"the state database belongs to {found}, and this deployment is {deployment.environment or '(not set)'}"
-            " (GROUPSYNC_ENVIRONMENT): correct the connection, or the environment. Nothing was changed."
-        )
 
 
 def _leave(deployment: Deployment, run: Excepting, folder: RunFolder, told: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.state import approvals, runs
 from include.groupsync.steps.run import Deployment, Run, request_of
+from include.groupsync.steps.states import mode_of, state_read
 
 # These look at what a plan makes beside its deletes.  By now the asking run has applied that, so that a release can
 # only delete; the deletes are the same by their digest, and these judged them when they were asked about.
@@ -45,6 +46,13 @@ def approved_split(
         refuse(deployment, approval, f"more holds it now than was approved: {'; '.join(worse[:5])}")
     folder.save_json("approval", asdict(approval))
     return only_approved(parts, approval.courses)
+
+
+def require_state(deployment: Deployment, run: Run, folder: RunFolder) -> None:
+    """NotReleased where the term's state no longer allows what was approved, before anything is compared with it."""
+    if mode_of(run, folder) is not run.mode:
+        state, _ = state_read(run, folder)
+        refuse(deployment, approval_of(deployment, run), f"the term is {state} since it was asked about")
 
 
 def only_approved(parts: Split, courses: Collection[str] | None) -> Split:

@@ -207,6 +207,11 @@ def load_ledger(folder: RunFolder) -> dict[str, Any]:
     return {name: folder.frame(f"ledger/{name}") for name in LEDGER}
 
 
+def passed_over(records: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """The steps that Airflow leaves out where ``apply`` had nothing to do by order: they leave no record."""
+    return frozenset({"verify"}) if records.get("apply", {}).get("skipped") else frozenset()
+
+
 def step_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
     """What each step that ended has left, by name."""
     return {

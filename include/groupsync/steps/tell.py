@@ -22,7 +22,16 @@ from include.groupsync.steps.decide import load_split
 from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
-from include.groupsync.steps.run import Deployment, Restoring, Run, recorded, request_of, step_records
+from include.groupsync.steps.run import (
+    Deployment,
+    Restoring,
+    Run,
+    passed_over,
+    recorded,
+    request_of,
+    step_records,
+)
+from include.groupsync.steps.states import mode_of, state_read, told_of
 
 # Only the first is accepted by itself: a run that left the deletes out is no baseline for any.
 _SYNCED = {Mode.FULL: "applied", Mode.ADD: "added", Mode.PLAN: "planned"}
@@ -37,7 +46,8 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "week": None if isinstance(run, Restoring) else _week_of(deployment, run),
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
-        "mode": str(run.mode),
+        "mode": str(mode_of(run, folder)),
+        "term_state": told_of(deployment, run, folder),
         "reclaim": run.reason if run.reclaim else None,
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
         "restore": _restore_of(run, folder),
@@ -104,7 +114,8 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return stopped
     held = folder.frame("held")
     # What a release run leaves held was not approved: the next sync run asks about it.
-    message = _held_message(folder, held) if run.is_sync and run.mode is not Mode.PLAN and len(held) else None
+    plans = mode_of(run, folder) is Mode.PLAN
+    message = _held_message(folder, held) if run.is_sync and not plans and len(held) else None
     outcomes = folder.frame("outcomes")
     undone = rows(outcomes[outcomes["outcome"].isin(list(map(str, LEFT_UNDONE)))])
     if undone:
@@ -117,9 +128,17 @@ def _trouble(deployment: Deployment, run: Run, folder: RunFolder) -> tuple[Group
         return HeldError(message), "held"
     if isinstance(run, Restoring):
         return _end_of_restore(run, held)
-    if run.is_sync and (told := _stale_message(folder)):
+    return _end_of_sync(run, folder) if run.is_sync else (None, "released")
+
+
+def _end_of_sync(run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, str]:
+    """Of a run that has done all that it may; one that writes nothing is green, whatever its source says."""
+    mode = mode_of(run, folder)
+    if mode is Mode.PLAN and run.mode is not Mode.PLAN:
+        return None, str(state_read(run, folder)[0])
+    if mode is not Mode.PLAN and (told := _stale_message(folder)):
         return StaleError(told), "stale"
-    return None, _SYNCED[run.mode] if run.is_sync else "released"
+    return None, _SYNCED[mode]
 
 
 def _end_of_restore(run: Restoring, held: pd.DataFrame) -> tuple[GroupsyncError | None, str]:
@@ -150,6 +169,8 @@ def _failed_step(run: Run, folder: RunFolder) -> tuple[GroupsyncError, str] | No
     records = step_records(folder)
     for name in (*_before(run), "report"):
         record = records.get(name)
+        if record is None and name in passed_over(records):
+            continue
         if record is None:
             return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
         if not record["ok"] and record["error"] == NotReleased.__name__:

@@ -23,9 +23,12 @@ from include.groupsync.steps.run import Deployment, Run
 
 
 @contextmanager
-def writing(deployment: Deployment, run: Run, client: MoodleClient) -> Iterator[Pace]:
+def writing(
+    deployment: Deployment, run: Run, client: MoodleClient, may_go_on: Callable[[], None] = lambda: None
+) -> Iterator[Pace]:
     """The right to write to the site, which every call of the client checks from now on, and at what pace.
 
+    ``may_go_on`` is asked before each batch and writing call, with the lease, and raises where the run may not.
     Raises LeaseError where another run does not end.  SIGTERM, with which Airflow stops a task that was marked
     failed, ends the writing after the batch that is under way.
     """
@@ -39,6 +42,11 @@ def writing(deployment: Deployment, run: Run, client: MoodleClient) -> Iterator[
         now=deployment.now,
         sleep=deployment.sleep,
     )
+
+    def still_ours() -> None:
+        lease.check()
+        may_go_on()
+
     with lease, _told_to_stop() as stopping:
         client.before_call = lease.check
         try:
@@ -50,7 +58,7 @@ def writing(deployment: Deployment, run: Run, client: MoodleClient) -> Iterator[
                 in_flight=settings.in_flight,
                 settle_after=settings.settle_after,
                 retry_seconds=settings.retry_seconds,
-                still_ours=lease.check,
+                still_ours=still_ours,
                 stopping=stopping,
             )
         finally:

@@ -16,14 +16,14 @@ from include.groupsync.model.things import Group
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from tests.include.groupsync.breaker.plans import NAMES, creates, deletes, judged, look, numbers, update
 
-HARD = {"identity", "unread", "out_of_scope", "reclaim"}
+HARD = {"identity", "unread", "out_of_scope", "reclaim", "opened_again"}
 
 
 def test_b3_every_rule_of_the_table_has_a_limit_or_is_never_overridable() -> None:
     """Adding a rule is a file and a row; a limit without a rule would limit nothing."""
     assert sorted(NAMES) == sorted(set(NAMES))
     assert set(NAMES) == set(TermLimits.model_fields) | HARD
-    assert len(NAMES) == 26
+    assert len(NAMES) == 27
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_b1_a_restore_is_not_judged_by_its_datasets() -> None:
     """They say so; all others look at it like at any plan."""
     verdict = assess(Evidence(Plan.of(), restore=True, unread=("groups",)), BreakerLimits())
     silent = {one.rule for one in verdict.observations if one.text == "does not apply to a restore"}
-    assert silent == {"unread", "empty", "stale", "volume", "unmatched", "quarantined", "growth"}
+    assert silent == {"unread", "empty", "stale", "volume", "unmatched", "quarantined", "growth", "opened_again"}
     assert silent == {rule.name for rule in RULES if not rule.of_restore}
     said = [one for one in verdict.observations if one.rule in silent]
     assert {(one.subject, one.tripped, *numbers(one)) for one in said} == {("run", False, None, None, 0, None, None)}

@@ -26,6 +26,7 @@ RUN = {
     "environment": "sandbox",
     "reported_at": "2026-01-12T02:00:00+00:00",
     "mode": "full",
+    "term_state": None,
     "reclaim": None,
     "approval": None,
     "restore": None,

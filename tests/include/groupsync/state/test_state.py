@@ -316,8 +316,50 @@ def test_c5_the_newest_state_of_a_term_holds_and_every_one_stays_on_record(engin
     with engine.begin() as link, pytest.raises(ValueError, match="by somebody, for a reason"):
         term_states.change(link, "T3", TermState.CLOSED, who="ada", reason=" ", at=AT)
     with engine.connect() as link:
-        assert rows(term_states.load(link)) == [{"term": "T1", "state": "open"}, {"term": "T2", "state": "closed"}]
+        assert rows(term_states.load(link)) == [
+            {"term": "T1", "state": "open", "change": 3},
+            {"term": "T2", "state": "closed", "change": 2},
+        ]
+        assert [(one.state, one.at, one.who) for one in term_states.history(link, "T1")] == [
+            (TermState.CLOSED, AT, "ada"),
+            (TermState.OPEN, AT + timedelta(days=2), "ada"),
+        ]
+        assert [one.change for one in term_states.history(link, "T1", since=2)] == [3]
         assert len(list(link.execute(sa.select(TERM_STATE)))) == 3
+
+
+@pytest.mark.parametrize(
+    ("days", "ended", "opened"),
+    [
+        ({}, {}, None),
+        ({1: "closed", 2: "open"}, {}, None),  # its runs could always delete
+        ({1: "frozen"}, {}, None),  # and now they cannot
+        ({1: "frozen", 3: "open"}, {}, 3),
+        ({1: "frozen", 3: "open"}, {2: "frozen", 4: "held"}, 3),
+        ({1: "frozen", 3: "open"}, {2: "applied"}, 3),  # it began before
+        ({1: "frozen", 3: "open"}, {4: "added", 5: "planned"}, 3),  # neither has deleted anything
+        ({1: "frozen", 3: "open"}, {4: "applied"}, None),
+        ({1: "frozen", 3: "add-only"}, {4: "added"}, None),
+        ({1: "frozen", 3: "add-only", 5: "open"}, {4: "added"}, 5),
+        ({1: "add-only", 3: "closed", 4: "open"}, {}, 3),
+        ({1: "frozen", 3: "open", 5: "frozen", 6: "open"}, {4: "applied"}, 6),
+    ],
+)
+def test_c2_a_term_whose_runs_may_delete_again_is_unseen_until_one_is_accepted(
+    engine: sa.Engine, days: dict[int, str], ended: dict[int, str], opened: int | None
+) -> None:
+    """Whatever lay between; ``ended`` are runs that began on a day, and how they ended."""
+    with engine.begin() as link:
+        for at, state in days.items():
+            term_states.change(link, "T1", TermState(state), who="ada", reason="why", at=AT + timedelta(days=at))
+        for at, outcome in ended.items():
+            began = AT + timedelta(days=at)
+            for term in ("T1", "T2"):
+                runs.begin(link, f"{term} {at}", term, began)
+            runs.end(link, f"T1 {at}", began, outcome, None, {})
+            runs.end(link, f"T2 {at}", began, "applied", None, {})
+        found = term_states.opened_unseen(link, "T1")
+    assert (found.at if found else None) == (AT + timedelta(days=opened) if opened else None)
 
 
 def test_m6_an_exception_takes_the_place_of_what_held_and_every_change_is_kept(engine: sa.Engine) -> None:
