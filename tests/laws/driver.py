@@ -33,7 +33,7 @@ from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.settings import Settings
 from include.groupsync.source.clean import clean
 from include.groupsync.source.extract import REMOTE
-from include.groupsync.source.mappings import in_scope, of_term, scope_of
+from include.groupsync.source.mappings import in_doubt, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_named, scope_of_rows
 from tests.laws.ledgerbook import LedgerBook
@@ -68,7 +68,10 @@ def plan_of(university: University) -> Planned:
     spoken_of = scope_of_rows(cleaned, settings, TERM_OF_RUN)
     snapshot = _read(university, spoken_of, settings)
     scope, sifted = _judged(cleaned, settings, options)
-    protected = _together([one.protected for one in sifted.values()], PROTECTED)
+    parts = [one.protected for one in sifted.values()]
+    if "mappings" in sifted:
+        parts.append(in_doubt(sifted["mappings"].usable, sifted["mappings"].protected, TABLES))
+    protected = _together(parts, PROTECTED)
     users = _users(university, cleaned, snapshot, spoken_of)
     found = _compare(university, settings, snapshot, users, scope, sifted, protected)
     return replace(found, findings=[*(row for one in sifted.values() for row in rows(one.findings)), *found.findings])

@@ -66,8 +66,13 @@ def elsewhere(changes: list[Row], own: set[str | None]) -> list[Row]:
 
 
 def assert_no_new_deletes(before: list[Row], after: list[Row]) -> None:
-    """But for what was a likely re-key before: it had left the source, and its new row is the bad one."""
+    """But for what was a likely re-key before: it had left the source, and its new row is the bad one.
+
+    Who is removed from a group that would have been adopted (rule P4) is removed from it under its old key.
+    """
+    old_key = {(c["course"], c["to_key"]): c["group"] for c in before if c["rule"] == "P4" and c["kind"] == "group"}
     gone = [what(change) for change in before if change["action"] == "delete"]
+    gone += [one | {"group": old_key.get((one["course"], one["group"]), one["group"])} for one in gone]
     rekeyed = [what(change) for change in before if change["rule"] == "P10"]
     nothing([c for c in after if c["action"] == "delete" and what(c) not in gone and what(c) not in rekeyed])
 

@@ -164,12 +164,17 @@ def outcome(university: University) -> Naive:
             row["label"] = label(row, ("module", "occurrence", "period"))
         of_term = [r for r in every if not r["period"] or keys.unreadable(r["period"]) or r["period"] == "T1"]
         mappings = sift("mappings", of_term, options, naive)
+        # Half a mapping may be the one that switches another off: what is there of that course stays (rule K6).
+        halves = [(c, k) for c, k, _ in mappings.protected if (c is None) != (k is None)]
+        doubt = {row["course"] for row in mappings.usable for c, k in halves if row["course"] == c or row["label"] == k}
         for row in mappings.usable:
             row["label"] = label(row, options.delivery)
     read = {name: read_rows(university, name) for name in TABLES if name in options.on}
     named = {row["course"] for some in read.values() for row in some if row["course"]}
     scope = Scope(options, mappings, named, spoken_of(of_term, options.delivery) if options.mapped else named)
     tables = {name: sift(name, [r for r in some if scope.takes(r)], options, naive) for name, some in read.items()}
+    for table in tables.values() if mappings else ():
+        table.protected |= {(course, None, None) for course in doubt}
     for row in tables["groups"].usable if "groups" in tables else ():
         members = tables["memberships"].usable if "memberships" in tables else []
         row["listed"] = [m for m in members if (m["course"], m["group"]) == (row["course"], row["idnumber"])]

@@ -191,6 +191,23 @@ def test_k6_bad_data_never_causes_a_delete(world: World) -> None:
     assert ("group", "delete", "C1", "G3") in world.sync().changes, "what no bad row mentions goes"
 
 
+def test_k6_a_mapping_that_may_be_the_one_that_switches_the_course_off_keeps_what_is_there(world: World) -> None:
+    """Its module is missing; what the course's other mapping lists is made, and nothing goes."""
+    for key in ("G1", "G2"):
+        world.source.group("C1", key)
+        world.source.members("C1", key, "ann", "bob")
+    world.sync()
+    world.map("C1", module=None, status="inactive")
+    world.source.drop_group("C1", "G2")
+    world.source.drop_member("C1", "G1", "ann")
+    world.source.group("C1", "G3")
+    run = world.sync()
+    assert [change[:2] for change in run.changes] == [("group", "create")], run.error
+    world.source.delete("remote_mappings", course="C1", module=None)
+    gone = {change[:2] for change in world.sync().changes}
+    assert gone == {("group", "delete"), ("membership", "delete")}
+
+
 def test_k6_half_a_key_protects_all_that_it_could_mean() -> None:
     """With its memberships; a whole key only the object."""
     ann = ("G1", "ann")

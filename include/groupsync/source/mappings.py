@@ -1,7 +1,7 @@
 """The mappings of the run's term, and from them what the run may touch (rules C1 to C6)."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -9,6 +9,7 @@ from include.groupsync.model import keys
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.scope import DEPARTMENT, SCOPE, Standing, combined, delivery_label
 from include.groupsync.model.term import Term
+from include.groupsync.source.quarantine import PROTECTED
 
 STATUSES = ("active", "inactive", "withdrawn")
 
@@ -43,6 +44,23 @@ def scope_of(usable: pd.DataFrame, protected: pd.DataFrame, deliveries: Mapping[
             doubt = {Standing.FROZEN} if anywhere or course in spoilt else set()
             found.append({"dataset": dataset, "course": course, "label": label, "standing": combined(several | doubt)})
     return frame_of(sorted(found, key=repr), SCOPE)
+
+
+def in_doubt(usable: pd.DataFrame, protected: pd.DataFrame, datasets: Iterable[str]) -> pd.DataFrame:
+    """What half a mapping could mean keeps all that is there (columns PROTECTED, rule K6).
+
+    A mapping of the course whose module cannot be read, or of the module whose course cannot, may be the one that
+    switches another row off: that row still adds, and deletes nothing.
+    """
+    halves = [(row["course"], row["key"]) for row in rows(protected) if row["course"] is None or row["key"] is None]
+    courses = {
+        row["course"]
+        for row in rows(usable)
+        for course, label in halves
+        if (course, label) != (None, None) and course in (None, row["course"]) and label in (None, row["label"])
+    }
+    found = [{"dataset": dataset, "course": course} for dataset in datasets for course in sorted(courses)]
+    return frame_of(found, PROTECTED)
 
 
 def scope_without_mappings(named: Mapping[str, frozenset[str]]) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from include.groupsync.quality.suites import suite_for
 from include.groupsync.quality.watch import NUMBERS, numbers, watched, with_references
 from include.groupsync.report.quality import FAILING, named_rows, quality_csv, quality_page, set_aside_rows
 from include.groupsync.source.clean import CLEAN, clean
-from include.groupsync.source.mappings import departments_of, in_scope, of_term, scope_of
+from include.groupsync.source.mappings import departments_of, in_doubt, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
 from include.groupsync.steps.evidence import source_evidence
 from include.groupsync.steps.run import Deployment, Run, recorded
@@ -66,7 +66,10 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
             folder.save_frame(f"desired/{name}", usable, CLEAN[name])
     sifted = judged.sifted
     _save_together(folder, "findings/source", [s.findings for s in sifted.values()], FINDING)
-    _save_together(folder, "protected", [s.protected for s in sifted.values()], PROTECTED)
+    protected = [s.protected for s in sifted.values()]
+    if "mappings" in sifted:
+        protected.append(in_doubt(sifted["mappings"].usable, sifted["mappings"].protected, TABLES))
+    _save_together(folder, "protected", protected, PROTECTED)
     told = {
         "used": {name: len(s.usable) for name, s in sifted.items()},
         "quarantined": {name: s.findings["source_row"].nunique() for name, s in sifted.items()},

@@ -10,7 +10,14 @@ from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.scope import SCOPE, Scope, Standing
 from include.groupsync.model.term import Term
 from include.groupsync.source.clean import CLEAN
-from include.groupsync.source.mappings import departments_of, in_scope, of_term, scope_of, scope_without_mappings
+from include.groupsync.source.mappings import (
+    departments_of,
+    in_doubt,
+    in_scope,
+    of_term,
+    scope_of,
+    scope_without_mappings,
+)
 from include.groupsync.source.quarantine import PROTECTED
 
 TERM = Term("T1", date(2025, 9, 29), date(2025, 12, 19), "SET", "2025", ("T1", "YEAR"))
@@ -74,6 +81,29 @@ def test_c3_without_modules_a_withdrawal_needs_all_of_the_courses_mappings() -> 
 def test_c4_a_course_without_mapping_is_frozen() -> None:
     """It is not in the scope at all."""
     assert scope(mapping("C", "M", ON)).standing("D", "M A T1") is Standing.FROZEN
+
+
+@pytest.mark.parametrize(
+    ("bad", "courses"),
+    [
+        (("C", None), ["C"]),
+        ((None, "M A T1"), ["C", "D"]),
+        ((None, None), []),
+        (("C", "N A T1"), []),
+        (("E", None), []),
+        ((None, "N A T1"), []),
+    ],
+)
+def test_k6_half_a_mapping_keeps_what_is_there_of_all_that_it_could_mean(
+    bad: tuple[str | None, str | None], courses: list[str]
+) -> None:
+    """It may be the one that switches another off; a whole key means just itself, and nothing at all means nothing."""
+    usable = [{**mapping(course, "M", ON), "label": "M A T1"} for course in ("D", "C")]
+    protected = frame_of([{"dataset": "mappings", "course": bad[0], "key": bad[1]}], PROTECTED)
+    found = in_doubt(frame_of(usable, CLEAN["mappings"]), protected, ("groups", "memberships"))
+    expected = [(dataset, course) for dataset in ("groups", "memberships") for course in courses]
+    assert [(row["dataset"], row["course"]) for row in rows(found)] == expected
+    assert all(row["key"] is row["user"] is None for row in rows(found))
 
 
 @pytest.mark.parametrize("by_module", [True, False])
