@@ -165,8 +165,13 @@ def outcome(university: University) -> Naive:
         of_term = [r for r in every if not r["period"] or keys.unreadable(r["period"]) or r["period"] == "T1"]
         mappings = sift("mappings", of_term, options, naive)
         # Half a mapping may be the one that switches another off: what is there of that course stays (rule K6).
-        halves = [(c, k) for c, k, _ in mappings.protected if (c is None) != (k is None)]
-        doubt = {row["course"] for row in mappings.usable for c, k in halves if row["course"] == c or row["label"] == k}
+        halves = [(c, k) for c, k, _ in mappings.protected if c is None or k is None]
+        doubt = {
+            row["course"]
+            for row in mappings.usable
+            for c, k in halves
+            if c in (None, row["course"]) and k in (None, row["label"])
+        }
         for row in mappings.usable:
             row["label"] = label(row, options.delivery)
     read = {name: read_rows(university, name) for name in TABLES if name in options.on}

@@ -50,14 +50,14 @@ def in_doubt(usable: pd.DataFrame, protected: pd.DataFrame, datasets: Iterable[s
     """What half a mapping could mean keeps all that is there (columns PROTECTED, rule K6).
 
     A mapping of the course whose module cannot be read, or of the module whose course cannot, may be the one that
-    switches another row off: that row still adds, and deletes nothing.
+    switches another row off: that row still adds, and deletes nothing.  One that is spoilt in both could be any.
     """
     halves = [(row["course"], row["key"]) for row in rows(protected) if row["course"] is None or row["key"] is None]
     courses = {
         row["course"]
         for row in rows(usable)
         for course, label in halves
-        if (course, label) != (None, None) and course in (None, row["course"]) and label in (None, row["label"])
+        if course in (None, row["course"]) and label in (None, row["label"])
     }
     found = [{"dataset": dataset, "course": course} for dataset in datasets for course in sorted(courses)]
     return frame_of(found, PROTECTED)
