@@ -15,7 +15,7 @@ def refusals(dataset: str, row: Row, options: Options) -> Iterator[tuple[str, st
         yield from _of_mapping(row)
     elif dataset == "memberships":
         needed = ("group", "user") if options.groupfield == "id" else ("course", "group", "user")
-        yield from _of_key(row, (*needed, *options.delivery), needed)
+        yield from _of_key(row, ("course", "group", "user", *options.delivery), needed)
     else:
         yield from _of_key(row, ("course", "idnumber", "name", "grouping", *options.delivery), ("course", "idnumber"))
         yield from _of_object(dataset, row)

@@ -209,6 +209,19 @@ BROKEN: list[tuple[str, Settings, list[dict[str, Any]], str]] = [
 OK_BY_ID = {"course": "7", "group": "8", "user": "ann@example.org"}
 
 
+def test_k4_by_id_a_course_need_not_be_there_and_has_to_be_readable() -> None:
+    """One that cannot be read would be another course's, and what the row lists would go."""
+    columns = {"course": "C", "group": "G", "user": "U"}
+    settings = Settings.model_validate(BY_ID.model_dump(exclude={"mappings", "memberships"}) | {
+        "mappings": "none", "memberships": {**TABLE, "columns": columns},
+    })  # fmt: skip
+    found = judged(
+        "memberships", OK_BY_ID, OK_BY_ID | {"course": "7\x01"}, OK_BY_ID | {"course": None}, settings=settings
+    )
+    told = [(row["source_row"], row["rule"], row["reason"]) for row in rows(found.failures)]
+    assert told == [(2, "K4", "course contains a control character")]
+
+
 @pytest.mark.parametrize(("dataset", "settings", "records", "reason"), BROKEN)
 def test_o3_a_table_that_cannot_be_what_it_should_be_is_broken(
     dataset: str, settings: Settings, records: list[dict[str, Any]], reason: str
