@@ -62,21 +62,9 @@ def _skip_as_told(name: str, deployment: Deployment, run: Run) -> None:
 
 def run_arming(name: str) -> None:
     """Run one of the arming's two steps with what the operator typed into the form; inside a task only."""
-    from airflow.sdk import get_current_context
-
-    from include.groupsync.model.run_path import run_name
     from include.groupsync.steps import arm
 
-    context: Any = get_current_context()
-    dag_run, form = context["dag_run"], context["params"]
-    arming = arm.Arming(
-        run_id=run_name(dag_run.dag_id, dag_run.run_id),
-        term_key=arm.FOLDER,
-        url=(form["url"] or "").strip(),
-        environment=(form["environment"] or "").strip(),
-        old_deployment_id=(form["old_deployment_id"] or "").strip(),
-        who=dag_run.triggering_user_name or "(not known)",
-    )
+    arming = arm.Arming(**_asked("url", "environment", "old_deployment_id"), term_key=arm.FOLDER)
     with failing_the_task():
         {"look": arm.look, "write": arm.write}[name](deployment_of_airflow(), arming)
 
@@ -85,20 +73,11 @@ def run_member_exception() -> None:
     """Pin, exclude or clear what the operator typed into the form; inside a task only. Its log names no person."""
     import logging
 
-    from airflow.sdk import get_current_context
-
-    from include.groupsync.model.run_path import run_name
     from include.groupsync.steps import member_exception
     from include.groupsync.steps.run import step_records
 
-    context: Any = get_current_context()
-    dag_run, form = context["dag_run"], context["params"]
-    change = member_exception.Excepting(
-        run_id=run_name(dag_run.dag_id, dag_run.run_id),
-        term_key=member_exception.FOLDER,
-        **{name: form[name] or "" for name in ("course", "group", "person", "what", "reason")},
-        who=dag_run.triggering_user_name or "(not known)",
-    )
+    form = _asked("course", "group", "person", "what", "reason")
+    change = member_exception.Excepting(**form, term_key=member_exception.FOLDER)
     with failing_the_task():
         deployment = deployment_of_airflow()
         member_exception.set_member_exception(deployment, change)
@@ -114,28 +93,30 @@ def run_term_state() -> None:
     """Give a term the state that the operator picked in the form; inside a task only."""
     import logging
 
-    from airflow.sdk import get_current_context
-
-    from include.groupsync.model.run_path import run_name
     from include.groupsync.steps import term_state
     from include.groupsync.steps.run import step_records
 
-    context: Any = get_current_context()
-    dag_run, form = context["dag_run"], context["params"]
-    setting = term_state.Setting(
-        run_id=run_name(dag_run.dag_id, dag_run.run_id),
-        term_key=term_state.FOLDER,
-        term_set=(form["term"] or "").strip(),
-        state=form["state"],
-        reason=(form["reason"] or "").strip(),
-        who=dag_run.triggering_user_name or "(not known)",
-    )
+    form = _asked("term", "state", "reason")
+    setting = term_state.Setting(term_set=form.pop("term"), **form, term_key=term_state.FOLDER)
     with failing_the_task():
         deployment = deployment_of_airflow()
         term_state.set_term_state(deployment, setting)
     told = step_records(setting.folder(deployment))["set_term_state"]
     how = "Term %s was %s, and is %s now. %s" if told["changed"] else "Term %s is %s: %s already, nothing changed. %s"
     logging.getLogger(__name__).info(how, told["term"], told["before"], told["after"], told["means"])
+
+
+def _asked(*fields: str) -> dict[str, Any]:
+    """This DAG run, whoever started it, and what they typed into these fields of its form."""
+    from airflow.sdk import get_current_context
+
+    from include.groupsync.model.run_path import run_name
+
+    context: Any = get_current_context()
+    dag_run, form = context["dag_run"], context["params"]
+    typed = {name: (form[name] or "").strip() for name in fields}
+    who = dag_run.triggering_user_name or "(not known)"
+    return {"run_id": run_name(dag_run.dag_id, dag_run.run_id), "who": who, **typed}
 
 
 def run_restore_step(name: str) -> None:
@@ -236,7 +217,8 @@ def deployment_of_airflow() -> Deployment:
     """
     from release_requests import counter_of_airflow
 
-    from include.groupsync.settings import load_calendar, load_settings
+    from include.groupsync.calendar_settings import load_calendar
+    from include.groupsync.settings import load_settings
     from include.groupsync.steps import Deployment
 
     settings = load_settings(settings_path())

@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 
+from include.groupsync.calendar_settings import load_calendar
 from include.groupsync.model.term import Term
-from include.groupsync.settings import load_calendar
 from sandbox import moodle as standin
 from sandbox.university import University, write
 from sandbox.university.schema import CMIS, MAPPINGS, SITS

@@ -8,14 +8,12 @@ from pydantic import BaseModel, Field, model_validator
 
 from include.groupsync.alert_settings import Alerts
 from include.groupsync.breaker_settings import BreakerLimits, Strict
-from include.groupsync.calendar_settings import ClockTime, Zone, load_calendar
+from include.groupsync.calendar_settings import ClockTime, Zone
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.settings_file import load_yaml, read_yaml, validated
 from include.groupsync.source_settings import Native, Sources, with_derived_tables
-
-__all__ = ["Settings", "load_alerts", "load_calendar", "load_settings"]
 
 MISSING_COURSE = "When using {field} to identify groups the remote group membership table must include the course."
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from include.groupsync.calendar_settings import load_calendar
 from include.groupsync.model.approval import APPROVE_ALL, APPROVE_COURSES
-from include.groupsync.settings import load_calendar
 from sandbox.airflow import server
 from sandbox.airflow.background import Background
 from sandbox.airflow.client import AirflowClient

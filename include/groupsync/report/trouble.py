@@ -33,7 +33,7 @@ _WHAT = {
     "TermStateError": "the term's state was changed while the run was under way: it was not written to its end",
     "Killed": "the task was stopped before its end",
 }
-_TODO = {
+_NEXT_STEPS = {
     "check_identity": "Read the log of check_identity: it lists the five side by side, the one that differs marked !!."
     " Correct that side. No option overrides it.",
     "extract": "Read the log of extract: it names the connection and the setting. Missing is never taken for empty.",
@@ -77,7 +77,7 @@ def failed_step(step: str, record: Mapping[str, Any] | None, connections: Collec
         key=step,
         severity=Severity.CRITICAL if error in ("IdentityError", "BlockedError") else Severity.ERROR,
         what=f"{step}: {what}",
-        todo=_TODO.get(step, f"Read the log of {step}, the run's first red task."),
+        todo=_NEXT_STEPS.get(step, f"Read the log of {step}, the run's first red task."),
         aspects=frozenset({error, *named, *(dataset for dataset, _ in _broken(error, message))}),
         numbers=tuple(numbers[:_LINES]),
     )
@@ -208,7 +208,7 @@ def differs(record: Mapping[str, Any], places: int, connections: Collection[str]
         key="verify",
         severity=Severity.ERROR,
         what=f"verify: Moodle differs from what was written in {_many(places, 'place')}",
-        todo=_TODO["verify"],
+        todo=_NEXT_STEPS["verify"],
         aspects=frozenset({"differs"}),
     )
 

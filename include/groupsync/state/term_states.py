@@ -1,6 +1,6 @@
 """The states that people gave to terms: every change stays on record, and the newest holds (rules C2, C5)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pandas as pd
 import sqlalchemy as sa
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.term import StateChange, TermState
+from include.groupsync.state.ledger import in_utc
 from include.groupsync.state.tables import RUN, TERM_STATE
 
 # The terms that somebody gave a state, the newest of each, and the number of that change.
@@ -34,8 +35,7 @@ def history(link: sa.Connection, term: str, since: int = 0) -> list[StateChange]
     """Every change of the term's state from that one on, in order."""
     own = sa.and_(TERM_STATE.c.term == term, TERM_STATE.c.change >= since)
     found = link.execute(sa.select(TERM_STATE).where(own).order_by(TERM_STATE.c.change)).mappings()
-    # SQLite keeps no zone.
-    return [StateChange(**{**row, "state": TermState(row["state"]), "at": _in_utc(row["at"])}) for row in found]
+    return [StateChange(**{**row, "state": TermState(row["state"]), "at": in_utc(row["at"])}) for row in found]
 
 
 def opened_unseen(link: sa.Connection, term: str) -> StateChange | None:
@@ -54,7 +54,3 @@ def opened_unseen(link: sa.Connection, term: str) -> StateChange | None:
         return None
     seen = sa.and_(RUN.c.term == term, RUN.c.accepted, RUN.c.started_at >= opened.at)
     return None if link.execute(sa.select(RUN.c.run_id).where(seen).limit(1)).first() else opened
-
-
-def _in_utc(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -13,20 +13,20 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.moodle.client import MoodleClient
 from include.groupsync.moodle.marker import Control, Marker, read_control, write_marker
 from include.groupsync.report.arming import arming_page, settings_to_paste
+from include.groupsync.steps.form import Asked
 from include.groupsync.steps.identify import answers_of, as_document, sides_of
-from include.groupsync.steps.run import Deployment, Run, client_of, recorded
+from include.groupsync.steps.run import Deployment, client_of, recorded
 
 FOLDER = "arming"  # arming belongs to no term; its runs' folders are below this name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arming(Run):
-    """One run of the arming, with what the operator typed into the form; ``who`` is their name in Airflow."""
+class Arming(Asked):
+    """One run of the arming, as it was typed into the form."""
 
     url: str
     environment: str
     old_deployment_id: str
-    who: str
 
 
 @recorded

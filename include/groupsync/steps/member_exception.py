@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.groupsync.errors import GroupsyncError, SettingsError
+from include.groupsync.errors import SettingsError
 from include.groupsync.model import keys
 from include.groupsync.model.member_exception import Known, Member, What
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.report.member_exception import member_exception_page
 from include.groupsync.state import exceptions
 from include.groupsync.state.database import read_stamp
+from include.groupsync.steps.form import Asked, carry_out
 from include.groupsync.steps.identify import require_own_state
-from include.groupsync.steps.run import Deployment, Run, recorded
+from include.groupsync.steps.run import Deployment, recorded
 
 FOLDER = "exceptions"  # such a run belongs to no term; its folder is below this name
 _LONGEST = {"course": 255, "group": keys.MAX_IDNUMBER, "person": 255}
@@ -20,14 +21,13 @@ _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Excepting(Run):
-    """One change, with what was typed into the form, ``reason`` too; ``who`` is their name in Airflow."""
+class Excepting(Asked):
+    """One change, as it was typed into the form."""
 
     course: str
     group: str
     person: str
     what: str
-    who: str
 
 
 @recorded
@@ -39,12 +39,10 @@ def set_member_exception(deployment: Deployment, run: Excepting, folder: RunFold
     written then.  What holds already is written down no second time.  The person's key is on the page, and neither in
     an error nor in what is returned: those go to logs (rule W3).
     """
-    try:
-        told = _set(deployment, run)
-    except GroupsyncError as error:
-        _leave(deployment, run, folder, {"refused": str(error)})
-        raise
-    _leave(deployment, run, folder, told)
+    typed = {"course": run.course, "group": run.group, "user": run.person, "what": run.what, "reason": run.reason}
+    told = carry_out(
+        deployment, run, folder, "member_exception", typed, lambda: _set(deployment, run), member_exception_page
+    )
     return {name: told[name] for name in ("course", "group", "what", "before", "changed", "means", "warnings")}
 
 
@@ -136,19 +134,3 @@ def _warnings(member: Member, known: Known) -> list[str]:
         f"The ledger has no group {member.group} in course {member.course}{meant}. As long as no group has that key,"
         " the exception does nothing."
     ]
-
-
-def _leave(deployment: Deployment, run: Excepting, folder: RunFolder, told: Mapping[str, Any]) -> None:
-    document = {
-        "run_id": run.run_id,
-        "set_by": run.who,
-        "set_at": deployment.now().isoformat(timespec="seconds"),
-        "course": run.course,
-        "group": run.group,
-        "user": run.person,
-        "what": run.what,
-        "reason": run.reason,
-        **told,
-    }
-    folder.save_json("member_exception", document)
-    folder.save_text("report.html", member_exception_page(document))

@@ -4,27 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.groupsync.errors import GroupsyncError, SettingsError
+from include.groupsync.errors import SettingsError
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.term import StateChange, TermState
 from include.groupsync.report.term_state import term_state_page
 from include.groupsync.state import approvals, term_states
 from include.groupsync.state.database import read_stamp
+from include.groupsync.steps.form import Asked, carry_out
 from include.groupsync.steps.identify import require_own_state
-from include.groupsync.steps.run import Deployment, Run, recorded
+from include.groupsync.steps.run import Deployment, recorded
 
 FOLDER = "term-states"  # such a run writes to no term; its folder is below this name
 _LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting(Run):
-    """One change, with what the person typed into the form, ``reason`` too; ``who`` is their name in Airflow."""
+class Setting(Asked):
+    """One change, as it was typed into the form."""
 
     term_set: str
     state: str
-    who: str
 
 
 @recorded
@@ -35,12 +35,8 @@ def set_term_state(deployment: Deployment, run: Setting, folder: RunFolder) -> M
     cannot be used, and IdentityError where the state database is another environment's: nothing is written then.
     The state that the term has already is written down no second time.
     """
-    try:
-        told = _set(deployment, run)
-    except GroupsyncError as error:
-        _leave(deployment, run, folder, {"refused": str(error)})
-        raise
-    _leave(deployment, run, folder, told)
+    typed = {"term": run.term_set, "state": run.state, "reason": run.reason}
+    told = carry_out(deployment, run, folder, "term_state", typed, lambda: _set(deployment, run), term_state_page)
     return {name: told[name] for name in ("term", "before", "after", "changed", "means", "closed_request")}
 
 
@@ -97,17 +93,3 @@ def _checked(deployment: Deployment, run: Setting) -> TermState:
 
 def _newest(changes: list[StateChange]) -> StateChange | None:
     return changes[-1] if changes else None
-
-
-def _leave(deployment: Deployment, run: Setting, folder: RunFolder, told: Mapping[str, Any]) -> None:
-    document = {
-        "run_id": run.run_id,
-        "who": run.who,
-        "at": deployment.now().isoformat(timespec="seconds"),
-        "term": run.term_set,
-        "state": run.state,
-        "reason": run.reason,
-        **told,
-    }
-    folder.save_json("term_state", document)
-    folder.save_text("report.html", term_state_page(document))
