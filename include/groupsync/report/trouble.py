@@ -13,7 +13,7 @@ _VENDOR = re.compile(r"\b(?:ORA|DPY|DPI|TNS)-\d{4,5}\b")
 _REFUSED = re.compile(r"Moodle refused ([a-z_]+): (\w+):")
 _BROKEN = re.compile(r"^  ([a-z_]+): (.+)$", re.MULTILINE)
 _SIDE = re.compile(r"^!! (.+?)  ", re.MULTILINE)
-_FOUND = re.compile(r" \(found: .*\)$", re.MULTILINE)
+_FOUND = re.compile(r" \(found: .*$", re.MULTILINE)  # a long one is cut, and has no end
 # Messages of these are made of settings, connections and runs.
 _OURS = frozenset({"SettingsError", "LeaseError", "StoppedError", "TermStateError"})
 _NOTHING_WRITTEN = "Nothing was written."

@@ -42,6 +42,11 @@ def message_of(*conditions: Condition) -> str:
             f"groupsync.yaml:\n  localuserfield: wrong (found: '{NAME}')",
             ["a setting or a connection is wrong", "localuserfield: wrong"],
         ),
+        (
+            "SettingsError",
+            f"groupsync.yaml:\n  localuserfield: wrong (found: '{NAME}, and so on until it is cu",
+            ["localuserfield: wrong"],
+        ),
         ("IdentityError", f"Not one:\n!! marker   {NAME}   expected: x\n   ledger  y", ["differs: marker"]),
         ("KeyError", NAME, ["an unexpected error (KeyError)"]),
     ],
