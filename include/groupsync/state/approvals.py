@@ -36,10 +36,12 @@ def ask(
     if found is None or found.digest != digest:
         if found is not None:
             close(link, found.approval, Answered.SUPERSEDED, f"run {run_id} holds something else")
+        # Numbered, as what was refused may be asked again within the second.
+        number = link.execute(sa.select(sa.func.count() + 1).where(APPROVAL.c.term == term)).scalar_one()
         values = {
             "term": term,
             "run_id": run_id,
-            "release_run_id": f"{term}__{at:%Y%m%dT%H%M%S}__{digest[:8]}",
+            "release_run_id": f"{term}__{at:%Y%m%dT%H%M%S}__{number}__{digest[:8]}",
             "digest": digest,
             "trips": trips,
             "asked_at": at,

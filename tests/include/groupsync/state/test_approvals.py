@@ -48,6 +48,17 @@ def said(at: datetime = AT, **given: Any) -> Answer:
     return Answer(APPROVE_ALL, {"reason": " agreed ", **given}, "dana", at)
 
 
+def test_b4_what_was_refused_can_be_asked_again_in_the_same_second(engine: sa.Engine) -> None:
+    """Two release runs, each with an id of its own."""
+    refused = ask(engine)
+    with engine.begin() as link:
+        assert approvals.answer(link, refused.approval, Answered.REJECTED, said())
+    again = ask(engine, run_id="run-2")
+    assert again.release_run_id != refused.release_run_id
+    assert found(engine, refused).state == Answered.REJECTED
+    assert found(engine, again).state == Answered.OPEN
+
+
 def test_b4_a_request_comes_back_as_it_was_asked(engine: sa.Engine) -> None:
     """Times in UTC, whatever the database's own zone."""
     made = ask(engine)
