@@ -137,8 +137,8 @@ _Object = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class _Held:
-    """Of the held changes of objects: all of them, those that keep their names, those that are not made, and the
-    courses where a group, or a grouping, is not made."""
+    """Of the held changes of objects: all of them, those that keep their names, those that are not made or not given
+    their idnumber, and the courses where a group, or a grouping, is not made."""
 
     objects: set[_Object]
     stuck: set[_Object]
@@ -169,13 +169,15 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         ((row["kind"], row["course"], row[row["kind"]]), row)
         for row in rows(frame[frame["kind"].isin([str(Kind.GROUPING), str(Kind.GROUP)])])
     ]
-    unmade = {key for key, row in objects if row["action"] == Action.CREATE}
+    created = {key for key, row in objects if row["action"] == Action.CREATE}
+    # An adopted group's links and members are planned under the idnumber that it is to be given (rules G4, P4).
+    unnamed = {(row["kind"], row["course"], row["to_key"]) for _, row in objects if row["to_key"] is not None}
     return _Held(
         objects={key for key, _ in objects},
         stuck={key for key, row in objects if row["name_before"] != row["name_after"]},
-        unmade=unmade,
-        without_group={course for kind, course, _ in unmade if kind == Kind.GROUP},
-        without_grouping={course for kind, course, _ in unmade if kind == Kind.GROUPING},
+        unmade=created | unnamed,
+        without_group={course for kind, course, _ in created if kind == Kind.GROUP},
+        without_grouping={course for kind, course, _ in created if kind == Kind.GROUPING},
     )
 
 
