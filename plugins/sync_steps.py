@@ -262,7 +262,9 @@ def run_of(context: Any, deployment: Deployment) -> Run:
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
     mode = Mode(context["params"].get("mode") or Mode.FULL)
-    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode)
+    # A release has been asked for; a run by the schedule shows what would be done, whatever it may do.
+    by_person = release is None and context["dag_run"].run_type in ("manual", "backfill")
+    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, by_person=by_person)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

@@ -19,6 +19,7 @@ from include.groupsync.model.term import TermState
 _PARTS = (
     "calendar",
     "source",
+    "requests",
     "moodle",
     "groupings",
     "groups",

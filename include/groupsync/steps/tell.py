@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, SettingsError, StaleError
+from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, RunRefused, SettingsError, StaleError
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import LEFT_UNDONE
@@ -175,6 +175,8 @@ def _failed_step(run: Run, folder: RunFolder) -> tuple[GroupsyncError, str] | No
             return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
         if not record["ok"] and record["error"] == NotReleased.__name__:
             return NotReleased(record["message"]), "held"
+        if not record["ok"] and record["error"] == RunRefused.__name__:
+            return RunRefused(record["message"]), "refused"
         if not record["ok"]:
             word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
             return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word
