@@ -65,7 +65,9 @@ def mapping_key(row: Mapping[str, Any], columns: Collection[str]) -> MappingKey:
     return tuple(row[column] if column in columns else None for column in MAPPING_KEY)
 
 
-def newest(requests: Iterable[Mapping[str, Any]], columns: Collection[str]) -> dict[MappingKey, list[Mapping[str, Any]]]:
+def newest(
+    requests: Iterable[Mapping[str, Any]], columns: Collection[str]
+) -> dict[MappingKey, list[Mapping[str, Any]]]:
     """For each mapping the requests (REQUESTS) that hold: those of the latest instant, mostly one."""
     found: dict[MappingKey, list[Mapping[str, Any]]] = {}
     for row in requests:

@@ -17,7 +17,6 @@ from include.groupsync.settings import Settings
 NUMBERS = "numbers"
 _KEYS = {
     "mappings": ("course", "module", "occurrence", "academic_year", "period"),
-    "requests": ("id",),
     "groupings": ("course", "idnumber"),
     "groups": ("course", "idnumber"),
     "memberships": ("course", "group", "user"),
@@ -31,7 +30,9 @@ _REFERENCES = {
 
 def watched(dataset: str, settings: Settings) -> list[Expectation]:
     """The dataset's *watch* expectations, on the columns that ``with_references`` adds."""
-    configured = settings.tables[dataset].columns.configured
+    if dataset not in _KEYS:
+        return []
+    configured = settings.datasets[dataset].columns.configured
     keys = [column for column in _KEYS[dataset] if column in configured]
     found = [
         watches(

@@ -131,7 +131,11 @@ def _findings(dataset: str, set_aside: pd.DataFrame, reasons: dict[int, list[tup
                     rule=rule,
                     reason=reason,
                     course=row["course"],
-                    key=row.get("idnumber") or row.get("group") or row.get("id") or row.get("label") or row.get("module"),
+                    key=row.get("idnumber")
+                    or row.get("group")
+                    or row.get("id")
+                    or row.get("label")
+                    or row.get("module"),
                     user=row.get("user"),
                     source_row=row["source_row"],
                     next_step=_NEXT_STEP,

@@ -22,7 +22,7 @@ def load(link: sa.Connection) -> pd.DataFrame:
 
 def remember(link: sa.Connection, requests: Iterable[Mapping[str, Any]], *, run_id: str, at: datetime) -> None:
     """Write down those (REQUESTS) that are not known; what is known stays as it was read first."""
-    known = set(link.execute(sa.select(IMPORT_REQUEST.c.term, IMPORT_REQUEST.c.request)).tuples())
+    known = {tuple(row) for row in link.execute(sa.select(IMPORT_REQUEST.c.term, IMPORT_REQUEST.c.request))}
     new = [row for row in requests if (row["term"], row["request"]) not in known]
     if new:
         told = {"read_by": run_id, "read_at": at}

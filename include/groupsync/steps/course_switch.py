@@ -73,7 +73,9 @@ def _set(deployment: Deployment, run: Switching) -> dict[str, Any]:
         "courses_switched": [
             {
                 "course": course,
-                "before": f"{before[course]['switch']} since {before[course]['since']} UTC" if course in before else "source",
+                "before": f"{before[course]['switch']} since {before[course]['since']} UTC"
+                if course in before
+                else "source",
                 "changed": course in changed,
                 "mappings": _counted(mapped.get(course, [])),
             }

@@ -31,7 +31,10 @@ def courses_asked_for(cleaned: Mapping[str, pd.DataFrame], run: Run, folder: Run
     """The mapped courses that any request names, of the queue as it was read or of those that are remembered."""
     if "requests" not in cleaned:
         return frozenset()
-    named = {*cleaned["requests"]["course"].dropna(), *of_its_term(folder.frame("ledger/requests"), run.term_key)["course"]}
+    named = {
+        *cleaned["requests"]["course"].dropna(),
+        *of_its_term(folder.frame("ledger/requests"), run.term_key)["course"],
+    }
     return frozenset(named & set(cleaned["mappings"]["course"].dropna()))
 
 
@@ -61,5 +64,3 @@ def as_they_hold(
     held = effective(usable, settings.mappings.columns.configured, switches_of(run, folder), asked)
     folder.save_frame("mappings", held, MAPPINGS)
     return held
-
-

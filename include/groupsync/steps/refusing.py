@@ -43,9 +43,9 @@ def refuse_what_may_do_nothing(deployment: Deployment, run: Run, tables: Mapping
     if state is None and (not mappings or len(idle) < len(mappings)):
         return
     frozen = [f"the term is {state.since}"] if state else []
-    told = [*frozen, *_told(mappings, idle)]
+    told = ", and ".join([*frozen, *_told(mappings, idle)])
     raise RunRefused(
-        f"REFUSED: a run of term {run.term_key} was started to write, and {', and '.join(told)}."
+        f"REFUSED: a run of term {run.term_key} was started to write. {told[0].upper()}{told[1:]}."
         + (f"\nInactive: {_named(idle)}." if idle else "")
         + f"\n{_NEXT}"
     )
