@@ -15,12 +15,12 @@ somebody switches them otherwise.
 | switch | what the term's runs do in these courses |
 |---|---|
 | `off` | nothing: nothing is created, updated or deleted, whatever source and queue say |
-| `on` | mappings that the source has as inactive, or with their import off, count as active; a withdrawn one stays withdrawn |
+| `on` | mappings that are inactive at the source, or have their import off, are active; withdrawn ones stay so |
 | `source` | what the source says, as in a course that nobody switched |
 
 | task | what it does | where to look when it is red |
 |---|---|---|
-| `set_course_switch` | reads the mappings, writes the switches down; the tab *Sync report* shows what was and is | the tab, and its log |
+| `set_course_switch` | reads the mappings, and writes the switches down | the tab *Sync report*, and its log |
 
 A run that is writing when a course of its term is switched off sends no further batch, and ends red. After `on` or
 `source` what the first run would delete in these courses is held, until a person has approved it. Moodle is not asked.

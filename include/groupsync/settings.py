@@ -69,7 +69,7 @@ class MembershipColumns(_Columns):
 
 
 class RequestColumns(_Columns):
-    """The queue's: which mapping a row means, what it asks for, and when it was written; ``id`` tells it from all others."""
+    """The queue's: which mapping a row means, what it asks for, and when; ``id`` tells it from all others."""
 
     id: str = "id"
     course: str = "course"

@@ -1,4 +1,4 @@
-"""A person switches courses of a term: what is refused, what is kept of it, and what the runs then do (rules C2, I1)."""
+"""A person switches courses of a term: what is refused, what is kept of it, what the runs then do (rules C2, I1)."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def test_c2_off_freezes_a_course_and_back_holds_what_it_would_delete(synced: Wor
 
 
 def test_c2_on_makes_inactive_mappings_active_and_leaves_withdrawn_ones(synced: World) -> None:
-    """Of all mapped courses at once; another term's are left as they are, and what is so already is not written again."""
+    """Of all mapped courses at once; another term's are left alone, and what is so already is not written again."""
     synced.configure(NO_BREAKER)
     synced.remap("C1", status="inactive")
     synced.remap("C2", status="withdrawn")

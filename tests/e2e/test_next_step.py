@@ -39,8 +39,8 @@ def test_c2_c5_the_backfill_is_refused_and_after_two_forms_brings_back_what_was_
         refused = story.backfill(mode)
         assert (refused.run.failed_step, refused.written) == ("extract", {})
         assert refused.run.error.splitlines()[:2] == [
-            f"REFUSED: a run of term {TERM1} was started to write. The term is frozen since 2020-11-19 09:00 UTC, and none"
-            f" of its mappings is active: 80 mappings of {size.affected} courses are inactive.",
+            f"REFUSED: a run of term {TERM1} was started to write. The term is frozen since 2020-11-19 09:00 UTC, and"
+            f" none of its mappings is active: 80 mappings of {size.affected} courses are inactive.",
             "Inactive: C00000, C00001, C00002, C00003, C00004 and 27 more.",
         ]
 

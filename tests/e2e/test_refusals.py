@@ -24,7 +24,7 @@ def test_c2_a_frozen_term_refuses_a_person_and_names_state_and_inactive_mappings
     assert list(run.errors) == ["extract", "outcome"]
     assert {call.function for call in run.calls} <= BEFORE_GROUPS
     assert run.error.splitlines()[:2] == [
-        f"REFUSED: a run of term {TERM1} was started to write, and the term is frozen since 2026-10-12 06:00 UTC, and 7 of"
+        f"REFUSED: a run of term {TERM1} was started to write. The term is frozen since 2026-10-12 06:00 UTC, and 7 of"
         " its 9 mappings are inactive, of 7 courses.",
         "Inactive: D0, D1, D2, D3, D4 and 2 more.",
     ]

@@ -1,7 +1,7 @@
 """``make incident``: the incident of February 2021 replayed, step by step, in plain words.
 
-``python -m tests.incident [--tenth]``; exits with 1 where a lock did not hold.  With ``--next-step`` what came after it:
-the deleted groups of Term 1 are brought back.
+``python -m tests.incident [--tenth]``; exits with 1 where a lock did not hold.  With ``--next-step`` what came
+after it: the deleted groups of Term 1 are brought back.
 """
 
 import argparse

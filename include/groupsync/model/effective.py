@@ -46,8 +46,8 @@ MAPPING_KEY = ("course", "module", "occurrence", "academic_year", "period")
 MappingKey = tuple[str | None, ...]
 # The newest switch of each course and term; ``since`` is a UTC time to the minute, ``change`` numbers all changes.
 SWITCHES: Schema = {"term": TEXT, "course": TEXT, "switch": TEXT, "since": TEXT, "reason": TEXT, "change": WHOLE}
-# The requests that are known.  ``requested_at`` is an ISO time in UTC; ``done_by`` is the run that was done with it, and
-# ``outcome`` what it said, null as long as it is open; ``doubt`` is why a removal is not to be acted on, else null.
+# The requests that are known.  ``requested_at`` is an ISO time in UTC; ``done_by`` is the run that was done with it,
+# and ``outcome`` what it said, null as long as it is open; ``doubt`` is why a removal is not to be acted on, else null.
 REQUESTS: Schema = {
     "term": TEXT,
     "request": TEXT,

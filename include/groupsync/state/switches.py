@@ -77,7 +77,7 @@ def off_since(link: sa.Connection, term: str, change: int) -> list[str]:
 def on_unseen(link: sa.Connection, term: str) -> dict[str, str]:
     """The courses of the term that are no longer off, or are on, by a change since which no run began that was accepted
     (rule B5); each with its switch and since when."""
-    found = {}
+    found: dict[str, str] = {}
     last = link.execute(sa.select(sa.func.max(RUN.c.started_at)).where(RUN.c.term == term, RUN.c.accepted)).scalar()
     seen_at = in_utc(last) if last is not None else None
     for one in history(link, term):

@@ -29,7 +29,7 @@ _NAMED = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Switching(Asked):
-    """One change, as it was typed into the form: ``courses`` one a line; ``every``: all that the term's mappings name."""
+    """One change, as it was typed: ``courses`` one a line; ``every``: all that the term's mappings name."""
 
     term_set: str
     courses: str

@@ -45,8 +45,8 @@ def as_they_hold(
     ``requests`` the term's requests.
 
     ``queue`` are its rows of the term, sifted, None where none is configured: then what was asked before says nothing
-    either; ``listed`` the ids of them all.  What is new is remembered here, whatever the run may do: it is a letter that
-    was opened, and nothing that was done.
+    either; ``listed`` the ids of them all.  What is new is remembered here, whatever the run may do: a letter was
+    opened, and nothing was done.
     """
     settings = deployment.settings
     assert settings.mappings is not None

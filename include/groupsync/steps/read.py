@@ -27,9 +27,9 @@ from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.source_settings import DERIVED
 from include.groupsync.state import ledger, requests, switches, term_states
 from include.groupsync.state.history import unsettled_runs
+from include.groupsync.steps.holding import courses_asked_for, switches_of
 from include.groupsync.steps.refusing import refuse_what_may_do_nothing
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
-from include.groupsync.steps.holding import courses_asked_for, switches_of
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
 

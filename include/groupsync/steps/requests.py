@@ -143,54 +143,58 @@ class _Seen:
 
 
 def _fate(row: Mapping[str, Any], seen: _Seen) -> Fate:
-    """The rules in order: whoever reads it is told what stands first in the way."""
+    """Whoever reads it is told what stands first in the way; otherwise what was done."""
+    first = next(_in_the_way(row, seen), None)
+    if first is not None:
+        return first
+    return _imported(row, seen) if row["action"] == Asked.ADD else _removed(row, seen)
+
+
+def _in_the_way(row: Mapping[str, Any], seen: _Seen) -> Iterator[Fate]:
+    """What the request waits for; each holds as long as none before it does."""
     key = mapping_key(row, seen.columns)
     several = seen.newest[key]
     if not any(row["request"] == one["request"] for one in several):
         later = ", ".join(one["request"] for one in several)
-        return Fate(not seen.stopped, f"superseded by request {later}")
+        yield Fate(not seen.stopped, f"superseded by request {later}")
     word, mapping = word_of(several), seen.mappings.get(key)
     if word is Word.CONFLICT:
-        others = ", ".join(one["request"] for one in several if one["request"] != row["request"])
+        others = ", ".join(one["request"] for one in several if one["action"] != row["action"])
         told = f"request {others} of the same instant asks for the contrary: neither is done, and the mapping is frozen"
-        return Fate(False, told, "Ask again by a new row with a later time.")
+        yield Fate(False, told, "Ask again by a new row with a later time.")
     if mapping is None:
         told = "no mapping of the term that can be used is of this course and delivery"
-        return Fate(False, told, "Add the mapping at the source, or correct it there.")
+        yield Fate(False, told, "Add the mapping at the source, or correct it there.")
+        return
     if seen.switches.get(row["course"]) is Switch.OFF:
-        return Fate(False, "the course is switched off", "Switch it on, or to source, with moodle_course_switch.")
+        yield Fate(False, "the course is switched off", "Switch it on, or to source, with moodle_course_switch.")
     if word is Word.DOUBT:
-        return Fate(False, f"not removed: {row['doubt']}", "See to the queue; or ask again by a new row.")
-    blocked = _not_in_force(row, mapping, seen)
-    if blocked is not None:
-        return blocked
+        yield Fate(False, f"not removed: {row['doubt']}", "See to the queue; or ask again by a new row.")
+    yield from _not_in_force(row, mapping, seen)
     if seen.stopped:
-        return Fate(False, seen.stopped)
+        yield Fate(False, seen.stopped)
     if row["course"] not in seen.courses:
-        return Fate(False, "Moodle has no course of this key", "Make the course, or correct its key at the source.")
+        yield Fate(False, "Moodle has no course of this key", "Make the course, or correct its key at the source.")
     if row["course"] in seen.unread:
-        return Fate(False, "the course could not be read in Moodle")
-    return _imported(row, seen) if row["action"] == Asked.ADD else _removed(row, seen)
+        yield Fate(False, "the course could not be read in Moodle")
 
 
-def _not_in_force(row: Mapping[str, Any], mapping: Mapping[str, Any], seen: _Seen) -> Fate | None:
-    """Why the mapping does not stand as it was asked for; None where it does."""
-    if row["action"] == Asked.ADD:
-        if not is_active(mapping):
-            return Fate(False, f"the mapping is {mapping['status']} at the source", _AT_SOURCE)
-        if Standing.ACTIVE not in seen.standings(row):
-            return Fate(False, "this run left the course out", "A run that has it in its scope imports it.")
-        return None
-    if seen.standings(row) != {Standing.WITHDRAWN}:
-        return Fate(
+def _not_in_force(row: Mapping[str, Any], mapping: Mapping[str, Any], seen: _Seen) -> Iterator[Fate]:
+    """Why the mapping does not stand as it was asked for."""
+    standings = seen.standings(row)
+    if row["action"] == Asked.ADD and not is_active(mapping):
+        yield Fate(False, f"the mapping is {mapping['status']} at the source", _AT_SOURCE)
+    if row["action"] == Asked.ADD and Standing.ACTIVE not in standings:
+        yield Fate(False, "this run left the course out", "A run that has it in its scope imports it.")
+    if row["action"] == Asked.RMV and standings != {Standing.WITHDRAWN}:
+        yield Fate(
             False,
-            "the course is left as it is: another mapping of it is not withdrawn or cannot be used, or this run left the"
-            " course out",
+            "the course is left as it is: another mapping of it is not withdrawn or cannot be used, or this run left"
+            " the course out",
             "Where the tables carry no module, a removal needs all of the course's mappings in the term withdrawn.",
         )
-    if seen.mode is Mode.ADD:
-        return Fate(False, "this run only adds", "A run in mode full, of a term that is open, removes it.")
-    return None
+    if row["action"] == Asked.RMV and seen.mode is Mode.ADD:
+        yield Fate(False, "this run only adds", "A run in mode full, of a term that is open, removes it.")
 
 
 def _imported(row: Mapping[str, Any], seen: _Seen) -> Fate:
@@ -221,7 +225,7 @@ def _removed(row: Mapping[str, Any], seen: _Seen) -> Fate:
     return waiting or Fate(
         False,
         f"{left} things of it stay: a rule keeps them",
-        "See the notes among the rows and objects reported, such as groupings that somebody put a group of their own in.",
+        "See the rows and objects reported, such as a grouping that somebody has put a group of their own in.",
     )
 
 

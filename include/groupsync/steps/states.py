@@ -49,8 +49,8 @@ def may_go_on(deployment: Deployment, run: Run, folder: RunFolder) -> Callable[[
             off = switches.off_since(link, run.term_key, last)
         if off:
             raise TermStateError(
-                f"{len(off)} courses of term {run.term_key} were switched off after this run had begun: it sends nothing"
-                " more, in any course. The next run goes by the switches as they are then."
+                f"{len(off)} courses of term {run.term_key} were switched off after this run had begun: it sends"
+                " nothing more, in any course. The next run goes by the switches as they are then."
             )
         for one in changes:
             if one.state.most.rank < mode.rank:

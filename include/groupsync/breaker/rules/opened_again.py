@@ -32,6 +32,6 @@ def look(evidence: Evidence, _: Limits) -> Iterator[Observation]:
         if count:
             yield Observation(
                 "opened_again", course, count, 0, count, count, True,
-                f"course {course} was switched {since}: {count} deletes and removals, and nobody has approved any since",
+                f"course {course} was switched {since}; {count} deletes and removals, and nobody approved any since",
                 Effect.HOLD, Reach((str(Action.DELETE),), EVERY_KIND, course), stratum=f"course {course}",
             )  # fmt: skip
