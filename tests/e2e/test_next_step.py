@@ -1,5 +1,6 @@
 """The incident's next step at a tenth: groups of a frozen term that were deleted in Moodle come back by a backfill."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -38,11 +39,13 @@ def test_c2_c5_the_backfill_is_refused_and_after_two_forms_brings_back_what_was_
     for mode in (Mode.ADD, Mode.FULL):
         refused = story.backfill(mode)
         assert (refused.run.failed_step, refused.written) == ("extract", {})
-        assert refused.run.error.splitlines()[:2] == [
-            f"REFUSED: a run of term {TERM1} was started to write. The term is frozen since 2020-11-19 09:00 UTC, and"
-            f" none of its mappings is active: 80 mappings of {size.affected} courses are inactive.",
-            "Inactive: C00000, C00001, C00002, C00003, C00004 and 27 more.",
-        ]
+        first, second, *_ = refused.run.error.splitlines()
+        assert re.fullmatch(
+            rf"REFUSED: a run of term {TERM1} was started to write\. The term is frozen since 2020-11-19 \d\d:\d\d UTC,"
+            rf" and none of its mappings is active: 80 mappings of {size.affected} courses are inactive\.",
+            first,
+        )
+        assert second == "Inactive: C00000, C00001, C00002, C00003, C00004 and 27 more."
 
     term, courses = story.switch_back()
     assert (term.error, courses.error, term.calls + courses.calls) == ("", "", [])

@@ -25,9 +25,9 @@ def put_together(
 
     ``remembered`` (REQUESTS) are those of the term from earlier runs, ``usable`` (CLEAN) the rows that were read now;
     ``listed`` has the ids of all rows of the term, those that cannot be used too, and ``spoilt`` (PROTECTED) what such
-    rows could mean, by the queue's ``delivery`` columns.  A removal is in doubt where a row that cannot be used could be
-    about its mapping, as it may take the removal back; where its own row has changed since it was read; and, as long as
-    it is open, where its row is gone.
+    rows could mean, by the queue's ``delivery`` columns.  A removal is in doubt where a row that cannot be used could
+    be about its mapping, as it may take the removal back; where its own row has changed since it was read; and, as long
+    as it is open, where its row is gone.
     """
     known = {row["request"]: row for row in rows(remembered)}
     read = {row["id"]: row for row in rows(usable)}
