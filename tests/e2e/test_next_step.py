@@ -29,8 +29,7 @@ def test_c2_c5_the_backfill_is_refused_and_after_two_forms_brings_back_what_was_
     assert {name: len(rows) for name, rows in before.items()} == {
         "groupings": size.groupings, "groups": size.groups, "links": size.groups, "memberships": 12 * size.groups,
     }  # fmt: skip
-    as_it_was, of_term2 = story.what_has_been()
-    assert (as_it_was.run.error, as_it_was.written) == ("", {}), "the scene is what a run of production leaves"
+    of_term2 = story.what_has_been()
     assert (of_term2.run.error, of_term2.deleted) == ("", 0)
     term2 = story.rows(TERM2)
     assert len(term2["groups"]) == size.groups
@@ -57,6 +56,3 @@ def test_c2_c5_the_backfill_is_refused_and_after_two_forms_brings_back_what_was_
     assert story.rows(TERM1, as_made=True) == before
     assert story.rows(TERM2) == term2
     assert done.run.report["switches"] == {"total": size.affected, "on": size.affected, "off": 0, "few": []}
-
-    again = story.backfill()
-    assert (again.run.error, again.run.changes, again.written) == ("", [], {})

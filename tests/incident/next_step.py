@@ -59,16 +59,16 @@ class NextStep:
         self.source = Source(incident.scene.folder / PRODUCTION / "source.db")
         self._runs = 0
 
-    def what_has_been(self) -> list[Step]:
-        """Term 1 is deactivated, Term 2 is taught and synced, and somebody deletes all of Term 1 in Moodle."""
-        done = [self.sync(BEFORE_DEACTIVATION, TERM1)]
+    def what_has_been(self) -> Step:
+        """Term 1 is deactivated, Term 2 is taught and synced, and somebody deletes all of Term 1 in Moodle; the run of
+        Term 2."""
         self.incident.deploy(PRODUCTION, DEACTIVATION)
         self.world.set_state(TERM1, "frozen", reason="global deactivation for Term 1")
         self.source.update("remote_mappings", {"period": "T1"}, status="inactive")
         list_term2(self.source.path, self.size)
-        done.append(self.sync(IN_TERM2, TERM2))
+        of_term2 = self.sync(IN_TERM2, TERM2)
         self.delete_behind_the_syncs_back()
-        return done
+        return of_term2
 
     def delete_behind_the_syncs_back(self) -> None:
         for kind in ("group", "grouping"):
@@ -129,7 +129,8 @@ def tell(folder: Path, *, tenth: bool) -> int:
     with Incident(folder, size) as incident:
         story = NextStep(incident)
         before = story.rows(TERM1, as_made=True)
-        first, second = story.what_has_been()
+        first = story.sync(BEFORE_DEACTIVATION, TERM1)
+        second = story.what_has_been()
         say(
             f"1. Term 1: {size.groups:,} groups in {size.affected} of {size.courses:,} courses. Term 2 is synced:",
             second,
