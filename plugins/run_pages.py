@@ -19,7 +19,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from sqlalchemy import select
 
 PREFIX = "/groupsync"
-OUR_DAGS = ("moodle_group_", "moodle_term_", "moodle_member_")
+OUR_DAGS = ("moodle_group_", "moodle_term_", "moodle_member_", "moodle_course_")
 FRONT_PAGE = "report.html"
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",

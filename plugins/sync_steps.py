@@ -106,6 +106,38 @@ def run_term_state() -> None:
     logging.getLogger(__name__).info(how, told["term"], told["before"], told["after"], told["means"])
 
 
+def run_course_switch() -> None:
+    """Switch the courses that the operator named in the form; inside a task only."""
+    import logging
+
+    from airflow.sdk import get_current_context
+
+    from include.groupsync.steps import course_switch
+    from include.groupsync.steps.run import step_records
+
+    form = _asked("term", "courses", "switch", "reason")
+    context: Any = get_current_context()
+    every = bool(context["params"].get("all_mapped"))
+    change = course_switch.Switching(
+        term_set=form.pop("term"), every=every, **form, term_key=course_switch.FOLDER
+    )  # fmt: skip
+    with failing_the_task():
+        deployment = deployment_of_airflow()
+        course_switch.set_course_switch(deployment, change)
+    told = step_records(change.folder(deployment))["set_course_switch"]
+    log = logging.getLogger(__name__)
+    log.info(
+        "Term %s, %s: %d of %d courses changed. %s",
+        told["term"],
+        told["switch"],
+        told["changed"],
+        told["asked"],
+        told["means"],
+    )
+    for warning in told["warnings"]:
+        log.warning(warning)
+
+
 def _asked(*fields: str) -> dict[str, Any]:
     """This DAG run, whoever started it, and what they typed into these fields of its form."""
     from airflow.sdk import get_current_context
@@ -262,7 +294,9 @@ def run_of(context: Any, deployment: Deployment) -> Run:
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
     mode = Mode(context["params"].get("mode") or Mode.FULL)
-    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode)
+    # A release has been asked for; a run by the schedule shows what would be done, whatever it may do.
+    by_person = release is None and context["dag_run"].run_type in ("manual", "backfill")
+    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, by_person=by_person)
 
 
 def _database(conn_id: str) -> DatabaseConnection:

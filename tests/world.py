@@ -56,6 +56,8 @@ from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS, Deploym
 from include.groupsync.steps.approve import Request, answered, question
 from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
 from include.groupsync.steps.arm import Arming
+from include.groupsync.steps.course_switch import FOLDER as SWITCHES
+from include.groupsync.steps.course_switch import Switching, set_course_switch
 from include.groupsync.steps.restore import FOLDER as RESTORES
 from include.groupsync.steps.restore import ask
 from include.groupsync.steps.run import Counter, Restoring
@@ -81,6 +83,8 @@ CREATE TABLE groupsync_stamp (environment TEXT);
 INSERT INTO groupsync_stamp VALUES ('sandbox');
 CREATE TABLE remote_mappings (course TEXT, module TEXT, occurrence TEXT, academic_year TEXT, period TEXT,
     department TEXT, import_groups TEXT, status TEXT);
+CREATE TABLE group_import (id TEXT, course TEXT, module TEXT, occurrence TEXT, academic_year TEXT, period TEXT,
+    action TEXT, requested_at TEXT);
 CREATE TABLE remote_groupings (course TEXT, idnumber TEXT, name TEXT, description TEXT,
     module TEXT, occurrence TEXT, period TEXT, term TEXT);
 CREATE TABLE remote_groups (course TEXT, idnumber TEXT, name TEXT, description TEXT, grouping TEXT,
@@ -120,6 +124,8 @@ REMOTE_TABLES = ("groupings", "groups", "memberships")
 # Settings to hand to World or configure(): the remote tables say which module, or which term, a row is of.
 WITH_MODULES = {name: {"columns": _DELIVERY} for name in REMOTE_TABLES}
 WITH_TERMS = {name: {"columns": {"term": "term"}} for name in REMOTE_TABLES}
+# The queue of requested imports and removals, which `Source.request` writes to.
+WITH_QUEUE = {"requests": {"connection": SOURCE, "table": "group_import"}}
 # The breaker's limits out of the way of a test that is about something else.
 # `empty` and `rekey` stay: they are about single tables and objects, not about how much is too much.
 NO_BREAKER: dict[str, dict[str, Any]] = {
@@ -421,15 +427,18 @@ class World:
         before: Mapping[str, Callable[[], Any]] | None = None,
         reclaim: str = "",
         mode: Mode = Mode.FULL,
+        by_person: bool = False,
     ) -> Outcome:
         """One run of all steps, as the DAG runs them: after a failure only report and outcome still run.
 
         ``start`` and ``until`` name the first and last step to run, ``run_id`` a run to go on with;
         ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``;
-        ``reclaim`` is the reason of a run that is started with it (rule O2).
+        ``reclaim`` is the reason of a run that is started with it (rule O2); ``by_person``: it is no scheduled one.
         """
         self._runs += run_id is None
-        run = Run(run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim, mode=mode)
+        run = Run(
+            run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim, mode=mode, by_person=by_person
+        )
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         return self._run(run, wanted, before or {})
@@ -548,6 +557,23 @@ class World:
         )  # fmt: skip
         return self._one_by_one(run, {"set_term_state": lambda: set_term_state(self.deployment(), run)})
 
+    def switch(
+        self,
+        switch: str,
+        *courses: str,
+        term: str = TERM1,
+        every: bool = False,
+        reason: str = "told to",
+        who: str = "ada",
+    ) -> Outcome:
+        """Switch courses of a term, with what the operator types; ``every``: all that its mappings name."""
+        self._runs += 1
+        run = Switching(
+            run_name("moodle_course_switch", f"run-{self._runs}"), SWITCHES, reason=reason, term_set=term,
+            courses="\n".join(courses), every=every, switch=switch, who=who,
+        )  # fmt: skip
+        return self._one_by_one(run, {"set_course_switch": lambda: set_course_switch(self.deployment(), run)})
+
     def _one_by_one(self, run: Run, steps: Mapping[str, Callable[[], None]]) -> Outcome:
         """Steps that belong to no sync, up to the first that fails."""
         errors: dict[str, Exception] = {}
@@ -617,6 +643,13 @@ class Source:
         """One membership row for each person."""
         for user in users:
             self.membership(course, group, user, **fields)
+
+    def request(
+        self, number: object, action: str, course: str | None, at: str = "2026-10-11 12:00", **fields: Any
+    ) -> None:
+        """A row of the queue: ADD or RMV, of the course's mapping for module M1 unless the fields say otherwise."""
+        row = {"module": "M1", "occurrence": "A6U", "academic_year": "2026", "period": "T1", **fields}
+        self.insert("group_import", {"id": number, "course": course, "action": action, "requested_at": at, **row})
 
     def move(self, course: str, user: str, of: str, to: str) -> None:
         """The person is listed for another group."""

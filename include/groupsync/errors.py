@@ -15,6 +15,7 @@ GroupsyncError
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
 ├── TermStateError          a person gave the term a state that forbids the run to go on, or cannot be given
+├── RunRefused              a person started a run that may do nothing
 ├── AlertError              a message could not be sent; everything else was done
 ├── StaleError              a source has stopped: what it lists is no longer how things are
 └── HeldError               deletes wait for a person
@@ -95,6 +96,10 @@ class StoppedError(GroupsyncError):
 
 class TermStateError(GroupsyncError):
     """The term's state forbids the run to go on (rule C2), or a state cannot be given; names no person."""
+
+
+class RunRefused(GroupsyncError):
+    """A person started a run to write, and its term or its mappings let it do nothing (rule C2)."""
 
 
 class AlertError(GroupsyncError):

@@ -10,6 +10,7 @@ from include.groupsync.alert_settings import Alerts
 from include.groupsync.breaker_settings import BreakerLimits, Strict
 from include.groupsync.calendar_settings import ClockTime, Zone
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.effective import MAPPING_KEY
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
 from include.groupsync.settings_file import load_yaml, read_yaml, validated
@@ -67,6 +68,19 @@ class MembershipColumns(_Columns):
     user: str = "user"
 
 
+class RequestColumns(_Columns):
+    """The queue's: which mapping a row means, what it asks for, and when; ``id`` tells it from all others."""
+
+    id: str = "id"
+    course: str = "course"
+    module: str = "module"
+    occurrence: str | None = "occurrence"
+    academic_year: str | None = "academic_year"
+    period: str | None = "period"
+    action: str = "action"
+    requested_at: str = "requested_at"
+
+
 class _Dataset(Strict):
     """A remote table: a table or view by its name, or a statement in ``include/sql/``; never both."""
 
@@ -83,6 +97,12 @@ class _Dataset(Strict):
 
 class Mappings(_Dataset):
     columns: MappingColumns = MappingColumns()
+
+
+class Requests(_Dataset):
+    """The queue of imports and removals that were asked for (rule C3): ``group_import``, with ADD and RMV."""
+
+    columns: RequestColumns = RequestColumns()
 
 
 class _Kept(_Dataset):
@@ -163,6 +183,7 @@ class Settings(Strict):
     localgroupfield: Literal["id", "idnumber", "name"] = "idnumber"
     localgroupingfield: Literal["id", "idnumber", "name"] = "idnumber"
     mappings: Mappings | None
+    requests: Requests | None = None
     native: Native | None = None
     groupings: Groupings | None = None
     groups: Groups | None = None
@@ -208,6 +229,7 @@ class Settings(Strict):
         for name in self.environments:
             if not ENVIRONMENT.fullmatch(name):  # '' would be what a deployment without a name is in
                 raise ValueError(f"environment {name!r}: use lower-case letters, digits and hyphens")
+        self._check_requests()
         for name, dataset in self.datasets.items():
             for column in dataset.columns.delivery:
                 if self.mappings is not None and column not in self.mappings.columns.configured:
@@ -216,6 +238,23 @@ class Settings(Strict):
                         " no row could ever match a mapping"
                     )
         return self
+
+    def _check_requests(self) -> None:
+        if self.requests is None:
+            return
+        if self.mappings is None:
+            raise ValueError("requests: they ask for mappings to be imported or removed; name the mapping table too")
+        for column in (*MAPPING_KEY, "term"):
+            if column in self.mappings.columns.configured and column not in self.requests.columns.configured:
+                raise ValueError(
+                    f"mappings.columns.{column} is set, and requests.columns.{column} is not: no request could tell"
+                    " which mapping it means"
+                )
+
+    @property
+    def tables(self) -> dict[str, "Mappings | Requests | Groupings | Groups | Memberships"]:
+        """All that is read from the sources, by name: the datasets, and the queue of requests where there is one."""
+        return {**self.datasets, **({"requests": self.requests} if self.requests is not None else {})}
 
     @property
     def datasets(self) -> dict[str, "Mappings | Groupings | Groups | Memberships"]:
@@ -232,7 +271,7 @@ class Settings(Strict):
     def source_connections(self) -> list[str]:
         """The connections that the sources are read over, sorted."""
         native = self.native.connections if self.native is not None else frozenset[str]()
-        return sorted({dataset.connection for dataset in self.datasets.values()} | native)
+        return sorted({dataset.connection for dataset in self.tables.values()} | native)
 
     @property
     def kinds(self) -> frozenset[Kind]:

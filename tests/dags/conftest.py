@@ -19,7 +19,7 @@ from tests.world import MOODLE, SETTINGS, SOURCE, STATE, TERM1, World
 
 SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
 RESTORE, TERM_STATE = "moodle_group_restore", "moodle_term_state"
-EXCEPTION = "moodle_member_exception"
+EXCEPTION, SWITCH = "moodle_member_exception", "moodle_course_switch"
 
 
 @dataclass
@@ -48,9 +48,10 @@ class Probe:
     def last_words(self) -> str:
         return self.words[-1500:]
 
-    def run(self, world: World, **environment: str) -> dict[str, Any]:
-        """One run of the sync in that world."""
-        return self.ask(dag=SYNC, conf={"term": TERM1}, environment=connections(world) | environment)
+    def run(self, world: World, *, scheduled: bool = False, **environment: str) -> dict[str, Any]:
+        """One run of the sync in that world, as if somebody had started it, or as a scheduled one."""
+        told = connections(world) | environment
+        return self.ask(dag=SYNC, conf={"term": TERM1}, environment=told, scheduled=scheduled)
 
     def arm(self, world: World, **form: str) -> dict[str, Any]:
         """One run of the arming in that world, with what is typed into its form."""

@@ -1,15 +1,15 @@
 """Airflow in a process and a home of its own: says what it sees of the DAG files, and runs a DAG when told to.
 
 Importing Airflow fixes its home and its logging for the whole process, which is no business of other tests.
-One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}``, ``{"send": ...,
-"environment": ...}``, or what scheduling.py answers; one goes out.
+One line of JSON comes in, ``{}``, ``{"dag": ..., "conf": ..., "environment": ...}`` (and ``"scheduled": true``),
+``{"send": ..., "environment": ...}``, or what scheduling.py answers; one goes out.
 """
 
 import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from airflow.models.dagrun import DagRun  # noqa: E402
 from airflow.models.pool import Pool  # noqa: E402
 from airflow.serialization.serialized_objects import DagSerialization  # noqa: E402
 from airflow.utils.session import create_session  # noqa: E402
-from sqlalchemy import select  # noqa: E402
+from airflow.utils.types import DagRunType  # noqa: E402
+from sqlalchemy import event, select  # noqa: E402
 
 from tests.dags import scheduling  # noqa: E402
 
@@ -75,10 +76,15 @@ def _word(rule: Any) -> str:
     return str(getattr(rule, "value", rule))
 
 
-def run(bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """One run of the DAG in this process, and how it ended; nobody waits for a second try."""
+def run(
+    bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str], *, scheduled: bool = False
+) -> dict[str, Any]:
+    """One run of the DAG in this process, and how it ended; nobody waits for a second try.
+
+    Airflow takes such a run for one that a person started, unless it is to be a ``scheduled`` one.
+    """
     os.environ.update(environment)
-    with at_once(bag.dags[dag]):
+    with at_once(bag.dags[dag]), by_the_schedule() if scheduled else nullcontext():
         done = bag.dags[dag].test(run_conf=conf)
     tasks = {task.task_id: str(task.state) for task in done.get_task_instances()}
     return {
@@ -88,6 +94,20 @@ def run(bag: DagBag, dag: str, conf: dict[str, Any], environment: dict[str, str]
         "waiting": waiting(done.dag_id),
         "assets": assets(done.run_id),
     }
+
+
+@contextmanager
+def by_the_schedule() -> Iterator[None]:
+    """Runs that are stored meanwhile are the scheduler's."""
+
+    def scheduled(_mapper: Any, _link: Any, run: DagRun) -> None:
+        run.run_type = DagRunType.SCHEDULED
+
+    event.listen(DagRun, "before_insert", scheduled)
+    try:
+        yield
+    finally:
+        event.remove(DagRun, "before_insert", scheduled)
 
 
 @contextmanager

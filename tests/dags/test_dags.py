@@ -11,7 +11,7 @@ from include.groupsync.model.frames import rows
 from include.groupsync.state.ledger import load_exceptions
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
 from tests.conftest import ROOT
-from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SYNC, TERM_STATE, Probe, connections
+from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SWITCH, SYNC, TERM_STATE, Probe, connections
 from tests.world import TERM1, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -237,13 +237,38 @@ def test_c2_a_frozen_terms_run_is_green_and_has_skipped_what_writes(probe: Probe
     assert f"Term {TERM1} was open, as nobody set it, and is frozen now." in probe.words
     assert len(list((world.folder / "runs" / "term-states").glob(f"{TERM_STATE}.*/report.html"))) == 1
     by_hand = world.site.writing_calls()
-    run = probe.run(world)
+    run = probe.run(world, scheduled=True)
     done = dict.fromkeys([*STEPS, "alert", "succeeded"], "success")
     assert (run["state"], run["tasks"]) == ("success", {**done, "apply": "skipped", "verify": "skipped"})
     assert world.site.writing_calls() == by_hand
     assert f"term {TERM1} is frozen: nothing is written" in probe.words
+    refused = probe.run(world)
+    assert (refused["state"], refused["tasks"]["extract"], refused["tasks"]["read_moodle"]) == (
+        "failed", "failed", "upstream_failed",
+    )  # fmt: skip
+    assert f"REFUSED: a run of term {TERM1} was started to write. The term is frozen since" in probe.words
     wrong = probe.ask(dag=TERM_STATE, conf={**form, "term": "2026-27-T9"}, environment=environment)
     assert (wrong["state"], "unknown term '2026-27-T9'; known: " in probe.words) == ("failed", True)
+
+
+def test_c2_courses_are_switched_by_a_form(seen: dict[str, Any], probe: Probe, world: World) -> None:
+    """Its one task waits for no run that writes; a course that no mapping has is red, and named."""
+    dag = seen["dags"][SWITCH]
+    assert dag["params"] == ["all_mapped", "courses", "reason", "switch", "term"]
+    assert (dag["max_active_runs"], dag["tasks"]["set_course_switch"]["pool"]) == (1, "default_pool")
+    form = {"term": TERM1, "courses": " C1 \n\n", "all_mapped": False, "switch": "off", "reason": "told to"}
+    done = probe.ask(dag=SWITCH, conf=form, environment=connections(world))
+    assert (done["state"], done["tasks"]) == ("success", {"set_course_switch": "success"}), probe.last_words
+    assert f"Term {TERM1}, off: 1 of 1 courses changed. In 1 courses nothing is created" in probe.words
+    every = probe.ask(
+        dag=SWITCH,
+        conf={**form, "courses": None, "all_mapped": True, "switch": "source"},
+        environment=connections(world),
+    )
+    assert every["state"] == "success", probe.last_words
+    refused = probe.ask(dag=SWITCH, conf={**form, "courses": "C1\nC9"}, environment=connections(world))
+    assert (refused["state"], "has the course C9: type its key" in probe.words) == ("failed", True)
+    assert len(list((world.folder / "runs" / "course-switches").glob(f"{SWITCH}.*/report.html"))) == 3
 
 
 def test_m6_an_exception_is_set_by_form_and_the_log_does_not_say_of_whom(

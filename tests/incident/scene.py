@@ -87,10 +87,12 @@ class Delivery:
     course: str
     module: str
     department: str
+    period: str = PERIOD
+    term: str = TERM1
 
     @property
     def label(self) -> str:
-        return f"{self.module} {OCCURRENCE} {PERIOD}"
+        return f"{self.module} {OCCURRENCE} {self.period}"
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _mapping(of: Delivery, import_groups: str, status: str) -> dict[str, str]:
         "module": of.module,
         "occurrence": OCCURRENCE,
         "academic_year": "2020",
-        "period": PERIOD,
+        "period": of.period,
         "department": of.department,
         "import_groups": import_groups,
         "status": status,
@@ -239,24 +241,43 @@ def _make_source(
     with closing(sqlite3.connect(path)) as link, link:
         link.executescript(SOURCE_TABLES)
         link.execute("UPDATE groupsync_stamp SET environment = ?", [environment])
-        _insert(link, "remote_mappings", mappings)
-        _insert(link, "remote_groupings", (_row(thing) for thing in groupings))
-        _insert(link, "remote_groups", (_row(thing) | {"grouping": thing.inside} for thing in groups))
-        _insert(link, "remote_memberships", _membership_rows(groups))
+        _list(link, mappings, groupings, groups)
+
+
+def list_term2(path: Path, size: Size) -> None:
+    """The source lists Term 2 beside Term 1: other modules of the same courses, as many things, all mapped."""
+    every = [replace(one, module=one.module.replace("MOD", "SPR"), period="T2", term=TERM2) for one in deliveries(size)]
+    with closing(sqlite3.connect(path)) as link, link:
+        _list(link, [_mapping(one, "1", "active") for one in every], *_things(every, size))
+
+
+def _list(
+    link: sqlite3.Connection, mappings: Sequence[dict[str, str]], groupings: list[Thing], groups: list[Thing]
+) -> None:
+    _insert(link, "remote_mappings", mappings)
+    _insert(link, "remote_groupings", (_row(thing) for thing in groupings))
+    _insert(link, "remote_groups", (_row(thing) | {"grouping": thing.inside} for thing in groups))
+    _insert(link, "remote_memberships", _membership_rows(groups))
 
 
 def _row(thing: Thing) -> dict[str, Any]:
-    return {"course": thing.of.course, "idnumber": thing.idnumber, "name": thing.name, "description": "", **_of(thing)}
+    return {
+        "course": thing.of.course,
+        "idnumber": thing.idnumber,
+        "name": thing.name,
+        "description": "",
+        **_of(thing.of),
+    }
 
 
-def _of(thing: Thing) -> dict[str, str]:
-    return {"module": thing.of.module, "occurrence": OCCURRENCE, "period": PERIOD, "term": TERM1}
+def _of(of: Delivery) -> dict[str, str]:
+    return {"module": of.module, "occurrence": OCCURRENCE, "period": of.period, "term": of.term}
 
 
 def _membership_rows(groups: Iterable[Thing]) -> Iterator[dict[str, Any]]:
     for group in groups:
         for user in group.members:
-            yield {"course": group.of.course, "group_idnumber": group.idnumber, "user_key": user, **_of(group)}
+            yield {"course": group.of.course, "group_idnumber": group.idnumber, "user_key": user, **_of(group.of)}
 
 
 def _fill_site(path: Path, size: Size, marker: str) -> None:

@@ -21,6 +21,7 @@ from include.groupsync.diff.together import (
     taken_over,
 )
 from include.groupsync.model import keys
+from include.groupsync.model.effective import SWITCHES
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
@@ -65,7 +66,7 @@ def plan_of(university: University) -> Planned:
         name: clean(name, frame_of(as_read(university, name, dataset.columns.configured), REMOTE[name]), settings)
         for name, dataset in settings.datasets.items()
     }
-    spoken_of = scope_of_rows(cleaned, settings, TERM_OF_RUN)
+    spoken_of = scope_of_rows(cleaned, settings, TERM_OF_RUN, frame_of([], SWITCHES))
     snapshot = _read(university, spoken_of, settings)
     scope, sifted = _judged(cleaned, settings, options)
     parts = [one.protected for one in sifted.values()]

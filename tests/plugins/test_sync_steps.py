@@ -36,6 +36,7 @@ class AirflowsRun:
     run_after: datetime | None
     dag_id: str = "moodle_group_sync"
     run_id: str = "manual__1"
+    run_type: str = "manual"
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,8 @@ class Evidence:
     that is in scope and was read; None where all of Moodle is.  ``applied_day`` and ``applied_week``: of each kind,
     what the journal has as deleted or removed in the last 24 hours and 7 days; of links and memberships without what a
     person has approved.  ``blackouts``: those of today.  ``restore``: the plan undoes a run, and comes from no dataset.
-    ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since.
+    ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since;
+    ``courses_opened``: the same of courses that were switched, by course.
     """
 
     plan: Plan
@@ -69,6 +70,7 @@ class Evidence:
     baselines: Baselines = field(default_factory=Baselines)
     restore: bool = False
     opened_again: str = ""
+    courses_opened: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _counts(self) -> dict[tuple[str, str], dict[str, int]]:

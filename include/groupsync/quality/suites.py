@@ -14,6 +14,7 @@ from include.groupsync.settings import Settings
 
 _KIND = {"groupings": "grouping", "groups": "group"}
 _ANY = 1e-9  # great_expectations' "mostly" for: in at least one row
+MAX_REQUEST = 100  # the id of a request, in the state database
 LEAST_ROWS = 5  # of fewer rows, all may lack a key by chance: they are set aside one by one
 # What a key never looks like, and a column of another type always does: 12.5, 2026-10-25 01:30.
 _ANOTHER_TYPE = r"^([0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+Z-]*)?)$"
@@ -22,10 +23,13 @@ _SHAPES = {"id": (r"^[0-9]+$", "a whole number"), "email": ("@", "an e-mail addr
 
 def suite_for(dataset: str, settings: Settings, term: Term, count: int = LEAST_ROWS) -> list[Expectation]:
     """The *dataset* and *row* expectations for that many rows, in great_expectations' own configuration format."""
-    configured = settings.datasets[dataset].columns.configured
+    configured = settings.tables[dataset].columns.configured
     match dataset:
         case "mappings":
             rows = _mapping_rows(configured)
+        case "requests":
+            # A queue is short and mostly empty: its rows are set aside one by one, and it never stops a run.
+            return _request_rows(configured)
         case "memberships":
             rows = _membership_rows(configured, settings.localgroupfield)
         case "groups":
@@ -168,6 +172,29 @@ def _mapping_rows(configured: Iterable[str]) -> list[Expectation]:
             "import_groups is neither yes nor no",
             column="import_groups",
             value_set=["yes", "no"],
+        ),
+    ]
+
+
+def _request_rows(configured: Iterable[str]) -> list[Expectation]:
+    keys = [c for c in ("id", "course", "module", "academic_year", "period", "term", "occurrence") if c in configured]
+    return [
+        *(_present(column, "K4") for column in (*keys, "action", "requested_at") if column != "occurrence"),
+        *(expectation for column in keys for expectation in _readable(column, key=True)),
+        _no_longer("id", MAX_REQUEST),
+        sets_aside(
+            "expect_column_values_to_be_in_set",
+            "C3",
+            "action is neither ADD nor RMV",
+            column="action",
+            value_set=["ADD", "RMV"],
+        ),
+        sets_aside(
+            "expect_column_values_to_match_regex",
+            "C3",
+            "requested_at is no time",
+            column="requested_at",
+            regex=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+\+00:00$",
         ),
     ]
 

@@ -30,6 +30,8 @@ _REFERENCES = {
 
 def watched(dataset: str, settings: Settings) -> list[Expectation]:
     """The dataset's *watch* expectations, on the columns that ``with_references`` adds."""
+    if dataset not in _KEYS:
+        return []
     configured = settings.datasets[dataset].columns.configured
     keys = [column for column in _KEYS[dataset] if column in configured]
     found = [

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from include.groupsync.model.change import PLAN
+from include.groupsync.model.effective import SWITCHES, Switch
 from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import Schema, conform, frame_of, rows
 from include.groupsync.model.journal import OUTCOME
@@ -19,6 +20,7 @@ from include.groupsync.model.term import TermState
 _PARTS = (
     "calendar",
     "source",
+    "requests",
     "moodle",
     "groupings",
     "groups",
@@ -32,6 +34,7 @@ _PARTS = (
     "verify",
 )
 _SHOWN = 200
+_FEW = 20  # of more courses the report has the number, and the CSV each
 
 
 def findings_of(folder: RunFolder) -> pd.DataFrame:
@@ -70,6 +73,8 @@ def summarise(
         "derived": (steps.get("extract") or {}).get("derived"),
         "courses": courses,
         "exceptions": _exceptions(folder),
+        "switches": _switches(folder, run["term"]),
+        "requests": _requests(folder),
         "calls": _calls(steps),
         "findings": {
             "counts": dict(sorted(Counter(findings["severity"] + " " + findings["rule"]).items())),
@@ -133,6 +138,24 @@ def _exceptions(folder: RunFolder) -> dict[str, Any]:
     """The pins and exclusions that the run went by (rule M6); people by source key only (rule W3)."""
     found = _frame(folder, "ledger/exceptions", EXCEPTIONS_TOLD)
     return {"total": len(found), "first": rows(found.head(_SHOWN))}
+
+
+def _switches(folder: RunFolder, term: str) -> dict[str, Any]:
+    """How many courses of the term people switched on and off; each of them where they are few."""
+    found = _frame(folder, "ledger/switches", SWITCHES)
+    own = found[(found["term"] == term) & (found["switch"] != str(Switch.SOURCE))]
+    counts = Counter(own["switch"])
+    few = rows(own) if len(own) <= _FEW else []
+    return {"total": len(own), "on": counts["on"], "off": counts["off"], "few": few}
+
+
+def _requests(folder: RunFolder) -> dict[str, Any]:
+    """The queue's open requests, and those that this run was done with (rule C3), the open ones first."""
+    if not folder.has("requests_told.parquet"):
+        return {"total": 0, "open": 0, "done": 0, "first": []}
+    every = sorted(rows(folder.frame("requests_told")), key=lambda row: (row["state"] != "open", row["requested_at"]))
+    counts = Counter(row["state"] for row in every)
+    return {"total": len(every), "open": counts["open"], "done": counts["done"], "first": every[:_SHOWN]}
 
 
 def _deletes(folder: RunFolder) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """A remote table as read, made comparable: keys and names normalised, defaults filled in (rules K3, G2)."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pandas as pd
 
 from include.groupsync.model import keys
 from include.groupsync.model.frames import TEXT, Schema, rewrite
+from include.groupsync.model.freshness import parse_freshness
 from include.groupsync.model.scope import label_column
 from include.groupsync.settings import Settings
 from include.groupsync.source.extract import REMOTE
@@ -29,7 +31,7 @@ def clean(dataset: str, raw: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     for column, how in _readings(settings).items():
         if column in frame:
             frame[column] = rewrite(frame[column], how)
-    columns = settings.datasets[dataset].columns
+    columns = settings.tables[dataset].columns
     if "idnumber" in frame:
         frame["name"] = frame["name"].fillna(frame["idnumber"])
         frame["name_in_moodle"] = rewrite(frame["name"], _in_moodle)
@@ -45,9 +47,11 @@ def clean(dataset: str, raw: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 def _readings(settings: Settings) -> dict[str, Callable[[str | None], str | None]]:
     by_name = {True: keys.name, False: keys.key}
-    plain = ("course", "idnumber", "module", "occurrence", "period", "academic_year", "term", "status")
+    plain = ("id", "course", "idnumber", "module", "occurrence", "period", "academic_year", "term", "status")
     return dict.fromkeys((*plain, "department", "import_groups"), keys.key) | {
         "name": keys.name,
+        "action": lambda text: (keys.key(text) or "").upper() or None,
+        "requested_at": _instant,
         "user": lambda text: keys.user_key(text, settings.localuserfield),
         "group": by_name[settings.localgroupfield == "name"],
         "grouping": by_name[settings.localgroupingfield == "name"],
@@ -56,6 +60,16 @@ def _readings(settings: Settings) -> dict[str, Callable[[str | None], str | None
 
 def _in_moodle(name: str | None) -> str | None:
     return None if name is None else name if keys.survives_cleaning(name) else f"{name} (cleaned)"
+
+
+def _instant(text: str | None) -> str | None:
+    """As an ISO time in UTC, so that two can be compared as they are; what is no time stays, to be set aside."""
+    given = keys.key(text)
+    try:
+        at = parse_freshness(given)
+    except ValueError:
+        return given
+    return at.isoformat(timespec="microseconds") if isinstance(at, datetime) else given
 
 
 def _switch(text: str | None) -> str | None:

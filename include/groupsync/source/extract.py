@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from include.groupsync.errors import SettingsError, SourceError
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, arrow_backed, conform
 from include.groupsync.model.freshness import parse_freshness
-from include.groupsync.settings import Groupings, Groups, Mappings, Memberships
+from include.groupsync.settings import Groupings, Groups, Mappings, Memberships, Requests
 from include.groupsync.source.database import SourceDatabase
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -28,6 +28,15 @@ REMOTE: dict[str, Schema] = {
         "academic_year": TEXT,
         "import_groups": TEXT,
         "status": TEXT,
+        **_DELIVERY,
+    },
+    "requests": {
+        "source_row": WHOLE,
+        "id": TEXT,
+        "course": TEXT,
+        "academic_year": TEXT,
+        "action": TEXT,
+        "requested_at": TEXT,
         **_DELIVERY,
     },
     "groupings": {"source_row": WHOLE, "course": TEXT, "idnumber": TEXT, "name": TEXT, "description": TEXT} | _DELIVERY,
@@ -47,7 +56,7 @@ REMOTE: dict[str, Schema] = {
 def read_dataset(
     database: SourceDatabase,
     name: str,
-    dataset: Mappings | Groupings | Groups | Memberships,
+    dataset: Mappings | Requests | Groupings | Groups | Memberships,
     sql_folder: Path,
     binds: Mapping[str, Any],
 ) -> pd.DataFrame:

@@ -17,12 +17,14 @@ PROTECTED = {"dataset": TEXT, "course": TEXT, "key": TEXT, "user": TEXT}
 
 _KEY_COLUMNS = {
     "mappings": ("course", "module", "occurrence", "academic_year", "period"),
+    "requests": ("id",),
     "groupings": ("course", "idnumber"),
     "groups": ("course", "idnumber"),
     "memberships": ("course", "group", "user"),
 }
 _VALUE_COLUMNS = {
     "mappings": ("department", "import_groups", "status"),
+    "requests": ("course", "module", "occurrence", "academic_year", "period", "action", "requested_at"),
     "groupings": ("name", "description"),
     "groups": ("name", "description", "grouping"),
     "memberships": (),
@@ -129,7 +131,11 @@ def _findings(dataset: str, set_aside: pd.DataFrame, reasons: dict[int, list[tup
                     rule=rule,
                     reason=reason,
                     course=row["course"],
-                    key=row.get("idnumber") or row.get("group") or row.get("label") or row.get("module"),
+                    key=row.get("idnumber")
+                    or row.get("group")
+                    or row.get("id")
+                    or row.get("label")
+                    or row.get("module"),
                     user=row.get("user"),
                     source_row=row["source_row"],
                     next_step=_NEXT_STEP,
@@ -143,7 +149,7 @@ def _protected(dataset: str, set_aside: pd.DataFrame) -> pd.DataFrame:
 
     A row without any part of a key protects nothing; one whose whole key is spoilt could be any.
     """
-    key = {"memberships": "group", "mappings": "label"}.get(dataset, "idnumber")
+    key = {"memberships": "group", "mappings": "label", "requests": "label"}.get(dataset, "idnumber")
     parts = {"course": "course", "key": key} | ({"user": "user"} if dataset == "memberships" else {})
     found = {
         tuple(_known(row[column]) for column in parts.values())

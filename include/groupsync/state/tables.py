@@ -1,4 +1,4 @@
-"""The tables of the state database: stamp, ledger, journal, runs, approvals, states of terms."""
+"""The tables of the state database: stamp, ledger, journal, runs, approvals, states of terms, switches, requests."""
 
 import sqlalchemy as sa
 
@@ -189,4 +189,39 @@ TERM_STATE = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("who", sa.String(255), nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
+# Every switch of a course in a term, on, off or as the source says; the newest holds (rule C2).
+COURSE_SWITCH = sa.Table(
+    "course_switch",
+    METADATA,
+    sa.Column("change", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("term", sa.String(50), nullable=False),
+    sa.Column("course", sa.String(255), nullable=False),
+    sa.Column("switch", sa.String(10), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("who", sa.String(255), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("ix_course_switch_term_course", "term", "course"),
+)
+
+# What the queue asked for, as it was read first, and what became of it (rule C3).  A mapping of two terms is asked for
+# in both.  ``done_by``: the run that was done with it, null as long as it is open.
+IMPORT_REQUEST = sa.Table(
+    "import_request",
+    METADATA,
+    sa.Column("term", sa.String(50), primary_key=True),
+    sa.Column("request", sa.String(100), primary_key=True),
+    sa.Column("course", sa.String(255), nullable=False),
+    sa.Column("module", sa.String(255)),
+    sa.Column("occurrence", sa.String(255)),
+    sa.Column("academic_year", sa.String(255)),
+    sa.Column("period", sa.String(255)),
+    sa.Column("action", sa.String(10), nullable=False),
+    sa.Column("requested_at", sa.String(40), nullable=False),
+    sa.Column("read_by", sa.String(250), nullable=False),
+    sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("done_by", sa.String(250)),
+    sa.Column("done_at", sa.DateTime(timezone=True)),
+    sa.Column("outcome", sa.Text),
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from include.groupsync.alert_settings import Alerts, Channel
-from include.groupsync.errors import AlertError
+from include.groupsync.errors import AlertError, RunRefused
 from include.groupsync.model.alert import Condition, Memory, Seen
 from include.groupsync.model.journal import LEFT_UNDONE
 from include.groupsync.model.mode import Mode
@@ -69,6 +69,8 @@ def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
     if outcome is not None and outcome.get("error") == "NotReleased":
         found.append(not_released(outcome["message"]))
         stopped = None  # a person's word, or the lack of it, ended the run
+    elif stopped is not None and (records.get(stopped) or {}).get("error") == RunRefused.__name__:
+        stopped = None  # whoever started it reads it there; nothing is wrong that was not before
     elif stopped is not None:
         found.append(_stopped(deployment, folder, stopped, records.get(stopped)))
     else:

@@ -21,7 +21,7 @@ from include.groupsync.model.scope import Scope, Standing
 from include.groupsync.model.snapshot import How
 from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
-from include.groupsync.state import runs, term_states
+from include.groupsync.state import runs, switches, term_states
 from include.groupsync.state.history import count_gone
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
@@ -40,7 +40,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
     now, records, scope = deployment.now(), step_records(folder), _scope(folder)
     with deployment.state.connect() as link:
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
-        opened = term_states.opened_unseen(link, run.term_key)
+        opened, switched_on = term_states.opened_unseen(link, run.term_key), switches.on_unseen(link, run.term_key)
     return Evidence(
         plan=plan,
         managed=_managed(folder),
@@ -58,6 +58,7 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         settings_digest=configuration_digest(deployment),
         restore=isinstance(run, Restoring),
         opened_again=opened.since if opened else "",
+        courses_opened=switched_on,
         **_of_source(deployment, run, folder, records.get("validate", {})),
     )  # fmt: skip
 
@@ -126,7 +127,7 @@ def configuration_digest(deployment: Deployment) -> str:
     When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
-    files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
+    files = {table.sql for table in settings.tables.values()} | set(settings.freshness.values())
     names = {name for name in files if name is not None} | {f"{name}.sql" for name in statements_of(settings)}
     statements = {
         path.name: path.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from include.groupsync.source.clean import CLEAN, clean
 from include.groupsync.source.mappings import departments_of, in_doubt, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
 from include.groupsync.steps.evidence import source_evidence
+from include.groupsync.steps.holding import as_they_hold
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_named
 
@@ -56,7 +57,7 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
     Raises QualityError, after all that, where a dataset cannot be used.
     """
     settings = deployment.settings
-    cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
+    cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.tables}
     judged = _Judged(deployment, run, cleaned)
     scope = _scope(judged, folder)
     folder.save_frame("scope", scope, SCOPE)
@@ -73,8 +74,9 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
     told = {
         "used": {name: len(s.usable) for name, s in sifted.items()},
         "quarantined": {name: s.findings["source_row"].nunique() for name, s in sifted.items()},
-        "keys": {name: s.keys for name, s in sifted.items()},
-        "keys_quarantined": {name: s.keys_aside for name, s in sifted.items()},
+        # For the circuit breaker: a queue is no dataset, and one bad request in three says nothing of the others' rows.
+        "keys": {name: s.keys for name, s in sifted.items() if name in settings.datasets},
+        "keys_quarantined": {name: s.keys_aside for name, s in sifted.items() if name in settings.datasets},
     }
     broken = [f"{name}: {reason}" for name, found in judged.judgements.items() for reason in found.broken]
     _leave_page(judged, folder, told, broken)
@@ -97,7 +99,19 @@ def _scope(judged: _Judged, folder: RunFolder) -> pd.DataFrame:
     # Where the table has rows and none is of the term, the suite is to see what they are of.
     mappings = judged.judge("mappings", term if len(term) else cleaned["mappings"])
     folder.save_frame("departments", departments_of(mappings.usable), DEPARTMENT)
-    return scope_of(mappings.usable, mappings.protected, deliveries(settings))
+    queue, listed = _queue(judged)
+    held = as_they_hold(deployment, judged.run, folder, mappings.usable, queue, listed)
+    return scope_of(held, mappings.protected, deliveries(settings))
+
+
+def _queue(judged: _Judged) -> tuple[Sifted | None, pd.Series]:
+    """The queue's rows of the term, sifted, and the ids of them all; None where there is no queue."""
+    settings = judged.deployment.settings
+    if settings.requests is None:
+        return None, pd.Series(dtype=object)
+    term = judged.run.term(judged.deployment)
+    queue = of_term(judged.cleaned["requests"], term, settings.requests.columns.configured)
+    return judged.judge("requests", queue), queue["id"].dropna()
 
 
 def _leave_page(judged: _Judged, folder: RunFolder, told: Mapping[str, Any], broken: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from include.groupsync.errors import SnapshotLost
+from include.groupsync.model.effective import REQUESTS, SWITCHES
 from include.groupsync.model.frames import conform
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import EXCEPTIONS_TOLD, LEDGER
@@ -23,8 +24,11 @@ from include.groupsync.source.derive import LEFT_OUT, Derived, derive
 from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
 from include.groupsync.source.mappings import in_scope, of_term
 from include.groupsync.source.native import read_native, statements_of
-from include.groupsync.state import ledger, term_states
+from include.groupsync.source_settings import DERIVED
+from include.groupsync.state import ledger, requests, switches, term_states
 from include.groupsync.state.history import unsettled_runs
+from include.groupsync.steps.holding import courses_asked_for, switches_of
+from include.groupsync.steps.refusing import refuse_what_may_do_nothing
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
@@ -38,11 +42,12 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
 
     Where a source is asked how fresh it is, it is asked in the same snapshot.  Where a database could not keep its
     snapshot for as long as it was read, all is read again.  What is derived from CMIS and SITS is
-    handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.
+    handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.  Raises RunRefused
+    where a person started the run and it may do nothing.
     """
     settings, term = deployment.settings, run.term(deployment)
     read, found = _read_whole(deployment, run)
-    tables = {name: read[name] for name in settings.datasets if name in read}
+    tables = {name: read[name] for name in settings.tables if name in read}
     if settings.native is not None:
         derived = _derived(settings, term, read)
         tables |= derived.tables
@@ -50,6 +55,7 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
         found["derived"] = derived.counts
     for name, frame in tables.items():
         folder.save_frame(f"source/{name}", frame, REMOTE[name])
+    refuse_what_may_do_nothing(deployment, run, tables)
     return {"rows": {name: len(tables[name]) for name in settings.datasets}, **found}
 
 
@@ -73,7 +79,8 @@ def _read_sources(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFr
     common."""
     term = run.term(deployment)
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
-    ready_made = {"mappings": settings.mappings} if settings.native is not None else settings.datasets
+    derived = DERIVED if settings.native is not None else {}
+    ready_made = {name: table for name, table in settings.tables.items() if name not in derived}
     statements = statements_of(settings)
     by_address: dict[str, set[str]] = {}
     for conn_id in settings.source_connections:
@@ -86,7 +93,7 @@ def _read_sources(deployment: Deployment, run: Run) -> tuple[dict[str, pd.DataFr
         with snapshot(deployment.database(min(conn_ids)), deployment.project_root, reader) as database:
             taken |= dict.fromkeys(sorted(conn_ids), deployment.now().isoformat())
             for name, dataset in ready_made.items():
-                if dataset is not None and dataset.connection in conn_ids:
+                if dataset.connection in conn_ids:
                     read[name] = read_dataset(database, name, dataset, sql_folder, term.binds)
             for name, conn_id in statements.items():
                 if conn_id in conn_ids:
@@ -111,9 +118,11 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     settings, client = deployment.settings, client_of(deployment)
     settled = settle(deployment, run, client)
     managed = save_ledger(deployment, folder)
-    cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
-    scope = scope_of_rows(cleaned, settings, run.term(deployment))
+    cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.tables}
+    scope = scope_of_rows(cleaned, settings, run.term(deployment), switches_of(run, folder))
     wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
+    # Before the queue is judged: a course that it speaks of may be in scope, and one that is not is read for nothing.
+    wanted |= courses_asked_for(cleaned, run, folder)
     everywhere = read_course_keys(client, settings.localcoursefield)
     courses = everywhere[everywhere["course"].isin(list(wanted))].reset_index(drop=True)
     known = managed["objects"]
@@ -142,10 +151,14 @@ def settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
 
 
 def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
-    """The ledger as it is now, into the folder: its frames by name (LEDGER), exceptions and states of terms beside."""
+    """The ledger as it is now, into the folder: its frames by name (LEDGER); exceptions, states of terms, switches of
+    courses and remembered requests beside."""
     with deployment.state.connect() as link:
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
+        switched, asked = switches.load(link), requests.load(link)
+    folder.save_frame("ledger/switches", switched, SWITCHES)
+    folder.save_frame("ledger/requests", asked, REQUESTS)
     folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS_TOLD)
     folder.save_frame("ledger/term_states", states, term_states.TERM_STATES)
     for name, frame in frames.items():

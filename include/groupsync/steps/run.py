@@ -77,6 +77,8 @@ class Run:
     """One run for one term: a sync or, where ``release`` is the release run's id, the application of what a
     person approved and of nothing else (rule B4).
 
+    ``by_person``: somebody started it, by hand or as a backfill; the others come by the schedule.
+
     With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
     O2); ``reason`` is why somebody started it so.
     """
@@ -87,6 +89,7 @@ class Run:
     reclaim: bool = False
     reason: str = ""
     mode: Mode = Mode.FULL
+    by_person: bool = False
 
     @property
     def is_sync(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from include.groupsync.model.effective import REQUESTS, effective
 from include.groupsync.model.frames import frame_of
 from include.groupsync.model.term import Term
 from include.groupsync.settings import Settings
@@ -13,12 +14,16 @@ from include.groupsync.source.quarantine import PROTECTED
 TABLES = ("groupings", "groups", "memberships")
 
 
-def scope_of_rows(cleaned: Mapping[str, pd.DataFrame], settings: Settings, term: Term) -> pd.DataFrame:
-    """SCOPE as the rows have it before any is set aside: what Moodle is read for, never less than is touched."""
+def scope_of_rows(
+    cleaned: Mapping[str, pd.DataFrame], settings: Settings, term: Term, switches: pd.DataFrame
+) -> pd.DataFrame:
+    """SCOPE as the rows have it before any is set aside, and before the queue of requests is looked at; ``switches``
+    (SWITCHES) are the term's."""
     if settings.mappings is None:
         return scope_named(cleaned)
     mappings = of_term(cleaned["mappings"], term, settings.mappings.columns.configured)
     usable = mappings.dropna(subset=["course", "status"])
+    usable = effective(usable, settings.mappings.columns.configured, switches, frame_of([], REQUESTS))
     return scope_of(usable, frame_of([], PROTECTED), deliveries(settings))
 
 

@@ -11,7 +11,7 @@ from include.groupsync.model.ledger import with_term
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.term import TermState
-from include.groupsync.state import term_states
+from include.groupsync.state import switches, term_states
 from include.groupsync.steps.run import Deployment, Restoring, Run
 
 _READ = "ledger/term_states"
@@ -33,16 +33,25 @@ def mode_of(run: Run, folder: RunFolder) -> Mode:
 
 
 def may_go_on(deployment: Deployment, run: Run, folder: RunFolder) -> Callable[[], None]:
-    """Raises TermStateError once somebody has given the term a state that allows less than the run does.
+    """Raises TermStateError once somebody has given the term a state that allows less than the run does, or has
+    switched one of its courses off.
 
     It looks at every change since the one that the run goes by: a term that was frozen and opened again while the run
     was at work is not what the run knew.
     """
     (_, read), mode = state_read(run, folder), mode_of(run, folder)
+    switched = folder.frame("ledger/switches") if folder.has("ledger/switches.parquet") else None
+    last = int(switched["change"].max()) if switched is not None and len(switched) else 0
 
     def check() -> None:
         with deployment.state.connect() as link:
             changes = term_states.history(link, run.term_key, since=read)
+            off = switches.off_since(link, run.term_key, last)
+        if off:
+            raise TermStateError(
+                f"{len(off)} courses of term {run.term_key} were switched off after this run had begun: it sends"
+                " nothing more, in any course. The next run goes by the switches as they are then."
+            )
         for one in changes:
             if one.state.most.rank < mode.rank:
                 raise TermStateError(

@@ -6,7 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from include.groupsync.errors import ApplyError, GroupsyncError, HeldError, NotReleased, SettingsError, StaleError
+from include.groupsync.errors import (
+    ApplyError,
+    GroupsyncError,
+    HeldError,
+    NotReleased,
+    RunRefused,
+    SettingsError,
+    StaleError,
+)
 from include.groupsync.model.approval import Answered
 from include.groupsync.model.frames import rows
 from include.groupsync.model.journal import LEFT_UNDONE
@@ -19,9 +27,11 @@ from include.groupsync.report.summary import findings_of, headline, summarise
 from include.groupsync.state import runs
 from include.groupsync.steps import RESTORE_STEPS, STEPS
 from include.groupsync.steps.decide import load_split
+from include.groupsync.steps.holding import switches_of
 from include.groupsync.steps.impact import leave_impact
 from include.groupsync.steps.journaling import keep_journal
 from include.groupsync.steps.release import approval_of, released
+from include.groupsync.steps.requests import conclude
 from include.groupsync.steps.run import (
     Deployment,
     Restoring,
@@ -52,12 +62,15 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
         "restore": _restore_of(run, folder),
     }
+    conclude(deployment, run, folder)
     document = summarise(folder, about, step_records(folder), list(_before(run)))
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))
     findings = findings_of(folder)
     folder.save_text("rejected.csv", frame_csv(findings))
     folder.save_text("rejected.html", rejected_page(document, findings))
+    if document["switches"]["total"]:
+        folder.save_text("switches.csv", frame_csv(switches_of(run, folder)))
     if document["derived"]:
         folder.save_text("left_out.csv", frame_csv(folder.frame("source/left_out")))
     if document["verdict"]:
@@ -175,6 +188,8 @@ def _failed_step(run: Run, folder: RunFolder) -> tuple[GroupsyncError, str] | No
             return GroupsyncError(f"FAILED: step {name} did not end; its log says more"), "failed"
         if not record["ok"] and record["error"] == NotReleased.__name__:
             return NotReleased(record["message"]), "held"
+        if not record["ok"] and record["error"] == RunRefused.__name__:
+            return RunRefused(record["message"]), "refused"
         if not record["ok"]:
             word = "blocked" if record["error"] in ("BlockedError", "IdentityError") else "failed"
             return GroupsyncError(f"{word.upper()}: step {name}: {record['message']}"), word

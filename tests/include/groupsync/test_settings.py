@@ -98,6 +98,22 @@ def test_the_tables_that_are_on_are_read_in_one_order(tmp_path: Path) -> None:
     assert list(load(tmp_path).datasets) == ["groups"]
 
 
+def test_c3_the_queue_names_a_mapping_by_all_that_the_mapping_table_has(tmp_path: Path) -> None:
+    """Otherwise no request could tell which one it means; and without mappings there is nothing to ask for."""
+    settings = load(tmp_path, mappings=TABLE, requests={**TABLE, "connection": "queue"})
+    assert list(settings.tables) == [*settings.datasets, "requests"]
+    assert "queue" in settings.source_connections
+    few = {"occurrence": None, "period": None, "academic_year": None}
+    less = {**TABLE, "columns": few}
+    assert load(tmp_path, mappings=less, requests=less).requests is not None
+    assert "mappings.columns.occurrence is set, and requests.columns.occurrence is not" in refusal(
+        tmp_path, mappings=TABLE, requests={**TABLE, "columns": {"occurrence": None}}
+    )
+    by_term = {**TABLE, "columns": {**few, "term": "T"}}
+    assert "requests.columns.term is not" in refusal(tmp_path, mappings=by_term, requests=less)
+    assert "name the mapping table too" in refusal(tmp_path, requests=TABLE)
+
+
 def test_b3_null_switches_a_limit_off_and_nought_allows_none(tmp_path: Path) -> None:
     """Both are kept apart from a limit that is not written down."""
     off = load(tmp_path, breaker={"run_deletes": None, "course_emptied": None, "delete_only": None}).breaker

@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.change import Change
 from include.groupsync.model.connection import DatabaseConnection
+from include.groupsync.model.effective import MAPPING_KEY, Switch
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import Intent, Outcome, Settled
 from include.groupsync.model.kind import Kind
@@ -20,7 +21,7 @@ from include.groupsync.model.ledger import LEDGER, may_delete, with_term, withou
 from include.groupsync.model.member_exception import Known, Member, What
 from include.groupsync.model.term import TermState
 from include.groupsync.model.things import Group, Grouping, Link, Membership, Thing
-from include.groupsync.state import approvals, exceptions, ledger, runs, term_states
+from include.groupsync.state import approvals, exceptions, ledger, requests, runs, switches, term_states
 from include.groupsync.state.database import initialise, open_state, place_of, read_stamp
 from include.groupsync.state.history import count_gone, entries_of, forget, last_entry, unsettled_runs
 from include.groupsync.state.journal import RunJournal
@@ -360,6 +361,70 @@ def test_c2_a_term_whose_runs_may_delete_again_is_unseen_until_one_is_accepted(
             runs.end(link, f"T2 {at}", began, "applied", None, {})
         found = term_states.opened_unseen(link, "T1")
     assert (found.at if found else None) == (AT + timedelta(days=opened) if opened else None)
+
+
+def test_c2_the_newest_switch_of_a_course_holds_and_every_one_stays_on_record(engine: sa.Engine) -> None:
+    """Of each term by itself; what was switched together is told together."""
+    with engine.begin() as link:
+        for at, (term, courses, word) in enumerate(
+            [("T1", ("B", "A"), "off"), ("T2", ("A",), "off"), ("T1", ("A",), "on"), ("T1", ("B",), "source")]
+        ):
+            switches.change(link, term, courses, Switch(word), who="ada", reason="why", at=AT + timedelta(days=at))
+    with engine.begin() as link, pytest.raises(ValueError, match="by somebody, for a reason"):
+        switches.change(link, "T1", ["A"], Switch.OFF, who=" ", reason="why", at=AT)
+    with engine.connect() as link:
+        found = [(row["term"], row["course"], row["switch"], row["change"]) for row in rows(switches.load(link))]
+        assert found == [("T1", "A", "on", 4), ("T1", "B", "source", 5), ("T2", "A", "off", 3)]
+        assert [(one.switch, one.courses) for one in switches.history(link, "T1")] == [
+            (Switch.OFF, ("A", "B")), (Switch.ON, ("A",)), (Switch.SOURCE, ("B",)),
+        ]  # fmt: skip
+        assert switches.off_since(link, "T1", 0) == ["A", "B"]
+        assert switches.off_since(link, "T1", 2) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "ended", "unseen"),
+    [
+        ({}, {}, False),
+        ({1: "off"}, {}, False),
+        ({1: "off", 3: "source"}, {}, True),
+        ({1: "on"}, {}, True),  # its mappings may have been inactive for long
+        ({1: "off", 3: "on"}, {2: "applied", 4: "held"}, True),
+        ({1: "off", 3: "on"}, {4: "added", 5: "planned"}, True),
+        ({1: "off", 3: "on"}, {4: "applied"}, False),
+        ({1: "on", 5: "off"}, {}, False),
+        ({1: "on", 5: "source"}, {4: "applied"}, True),
+    ],
+)
+def test_c2_a_course_that_was_switched_on_is_unseen_until_a_run_is_accepted(
+    engine: sa.Engine, days: dict[int, str], ended: dict[int, str], unseen: bool
+) -> None:
+    """Of its own term, and one that began since."""
+    with engine.begin() as link:
+        for at, word in days.items():
+            switches.change(link, "T1", ["A"], Switch(word), who="ada", reason="why", at=AT + timedelta(days=at))
+        for at, outcome in ended.items():
+            began = AT + timedelta(days=at)
+            for term in ("T1", "T2"):
+                runs.begin(link, f"{term} {at}", term, began)
+            runs.end(link, f"T1 {at}", began, outcome, None, {})
+        runs.begin(link, "other", "T2", AT + timedelta(days=9))
+        runs.end(link, "other", AT, "applied", None, {})
+        assert list(switches.on_unseen(link, "T1")) == (["A"] if unseen else [])
+
+
+def test_c3_a_request_is_remembered_as_it_was_read_first_and_done_once(engine: sa.Engine) -> None:
+    """By the first run that says so; the same id of another term is another request."""
+    row = {"term": "T1", "request": "7", **dict.fromkeys(MAPPING_KEY, "X"), "action": "RMV", "requested_at": "2026"}
+    with engine.begin() as link:
+        requests.remember(link, [row], run_id="r1", at=AT)
+        requests.remember(link, [{**row, "action": "ADD"}, {**row, "term": "T2"}], run_id="r2", at=AT)
+        requests.done(link, "T1", "7", "removed", run_id="r2", at=AT)
+        requests.done(link, "T1", "7", "again", run_id="r3", at=AT)
+        kept = rows(requests.load(link))
+    assert [(one["term"], one["action"], one["done_by"], one["outcome"]) for one in kept] == [
+        ("T1", "RMV", "r2", "removed"), ("T2", "RMV", None, None),
+    ]  # fmt: skip
 
 
 def test_m6_an_exception_takes_the_place_of_what_held_and_every_change_is_kept(engine: sa.Engine) -> None:
