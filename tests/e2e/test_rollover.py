@@ -29,6 +29,7 @@ OLD = "LIVE-25-26"
 SUMMER = Term("2025-26-summer", date(2026, 6, 15), date(2026, 9, 11), OLD, "2025", ("T1", "T2", "T1/2", "T1/2/3"))
 JULY, AUGUST, THE_NIGHT_AFTER = (datetime(2026, month, day, 2, tzinfo=UTC) for month, day in ((7, 20), (8, 1), (8, 2)))
 HALF = ("COMP", "STAT")  # the departments whose timetable is made first
+OF_HALF_A_SET = {"blackout", "run_deletes", "courses_emptied"}
 BY_DEPARTMENT = ("module", "modulegroups", "stumodules")
 
 pytestmark = pytest.mark.slow
@@ -135,24 +136,25 @@ def test_what_was_made_of_the_new_year_before_is_held_while_half_of_it_is_missin
         tells_who_was_left_out(july)
         rollover(tmp_path)
         world.now = AUGUST
-        for term, rules in ((SUMMER, {"empty", "blackout"}), (TERM, {"blackout", "run_deletes", "courses_emptied"})):
+        for term, state, rules, told, severity in (
+            (SUMMER, "blocked", {"empty", "blackout"}, "nothing was written", Severity.CRITICAL),
+            (TERM, "held", OF_HALF_A_SET, "are held; everything else was applied", Severity.WARNING),
+        ):
             run = world.sync(term.key)
-            assert (run.state, destructive(run)) == ("held", [])
+            assert (run.state, destructive(run)) == (state, [])
             assert rules <= {rule for rule, _ in run.trips}
-            assert run.error.startswith("HELD: ")
             [alert] = look_at(world.deployment(), Run(run.run_id, term.key), run.folder).conditions
-            assert ("are held; everything else was applied" in alert.what, alert.severity) == (
-                True,
-                Severity.ERROR if "empty" in rules else Severity.WARNING,
-            )
+            assert (told in alert.what, alert.severity) == (True, severity)
             assert any("blackout: today is in " in line for line in alert.numbers)
+            gone = f"the source no longer has term {SUMMER.key} (set {OLD}, year 2025)"
+            assert any(gone in line for line in alert.numbers) == (gone in run.error) == (term is SUMMER)
         assert seen(world) == as_it_should_be
         the_other_half(tmp_path)
         world.now = THE_NIGHT_AFTER
         run = world.sync(TERM.key)
         assert (run.state, run.changes, run.writes) == ("applied", [], 0)
-        # Until somebody closes it the old term waits; a claim ends with the term's last day.
-        assert world.sync(SUMMER.key).state == "held"
+        # Until somebody freezes it the old term is blocked; a claim ends with the term's last day.
+        assert world.sync(SUMMER.key).state == "blocked"
         assert seen(world) == as_it_should_be
 
 
@@ -178,7 +180,7 @@ def test_c2_a_frozen_term_lives_through_the_rollover_and_loses_nothing_unseen(
     tmp_path: Path, university: University
 ) -> None:
     """Frozen, a nightly run, its set emptied on 1 August, a nightly run: no writing call reaches the site. Opened
-    again, every delete waits for a person."""
+    again, it is blocked as long as its set is empty, and then every delete waits for a person."""
     with in_july(tmp_path, university) as world:
         assert world.set_state(SUMMER.key, "frozen", reason="week six: no more unenrolments").error == ""
         before = seen(world), sorted(map(repr, world.ledger)), world.journal
@@ -200,6 +202,6 @@ def test_c2_a_frozen_term_lives_through_the_rollover_and_loses_nothing_unseen(
         world.now = THE_NIGHT_AFTER
         world.set_state(SUMMER.key, "open", reason="term is over")
         opened = world.sync(SUMMER.key)
-        assert (opened.state, opened.writes, set(opened.held)) == ("held", 0, losses)
+        assert (opened.state, opened.writes, set(opened.held)) == ("blocked", 0, losses)
         assert opened.trips["opened_again", "run"]["numerator"] == len(losses)
         assert seen(world) == before[0]

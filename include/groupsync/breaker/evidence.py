@@ -42,6 +42,9 @@ class Evidence:
     that is in scope and was read; None where all of Moodle is.  ``applied_day`` and ``applied_week``: of each kind,
     what the journal has as deleted or removed in the last 24 hours and 7 days; of links and memberships without what a
     person has approved.  ``blackouts``: those of today.  ``restore``: the plan undoes a run, and comes from no dataset.
+    ``listed``: of each kind, how much of ``managed`` the run's own term lists; without a mapping table, of all courses.
+    ``asked_for``: the term with its set and year; ``ended``: its last day is past; ``takes_groups``: some course takes
+    groups in it.  ``answered``: rows of each of SITS's answers.
     ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since.
     """
 
@@ -69,6 +72,11 @@ class Evidence:
     baselines: Baselines = field(default_factory=Baselines)
     restore: bool = False
     opened_again: str = ""
+    listed: Mapping[Kind, int] = field(default_factory=dict)
+    asked_for: str = ""
+    ended: bool = False
+    takes_groups: bool = True
+    answered: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def _counts(self) -> dict[tuple[str, str], dict[str, int]]:
