@@ -104,12 +104,11 @@ def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: M
 def measures_of(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     """What later runs compare themselves with, as plain values; ``baselines_of`` reads it back."""
     return {
-        "rows": dict(evidence.rows_read),
+        "rows": {**evidence.rows_read, **evidence.answered},
         "unmatched": {what: [part.count, part.of] for what, part in evidence.unmatched.items()},
         "quarantined": {name: [part.count, part.of] for name, part in evidence.quarantined.items()},
         "deletes": {str(kind): evidence.count((kind,), Action.DELETE) for kind in (Kind.GROUPING, Kind.GROUP)},
         "freshness": {source: str(answer) for source, answer in evidence.freshness.items()},
-        "answered": dict(evidence.answered),
         "week": evidence.week,
         "volume_tripped": [trip.subject for trip in verdict.trips if trip.rule == "volume"],
     }
@@ -132,7 +131,6 @@ def baselines_of(accepted: list[dict[str, Any]], term: str, week: int | None) ->
         deletes=[sum(run["measures"]["deletes"].values()) for run in accepted if run["measures"]["week"] == week],
         freshness=_highest([_parsed(run["measures"]["freshness"]) for run in accepted]),
         settings_digest=next((run["settings_digest"] for run in accepted), None),
-        answered=_most([run["measures"].get("answered", {}) for run in own]),
     )
 
 
@@ -181,11 +179,6 @@ def _highest(answers: list[dict[str, Freshness]]) -> dict[str, Freshness]:
             if type(known) is type(answer) and answer > known:  # type: ignore[operator]
                 highest[source] = answer
     return highest
-
-
-def _most(answers: list[dict[str, int]]) -> dict[str, int]:
-    """The highest number of each name."""
-    return {name: max(one.get(name, 0) for one in answers) for name in {name for one in answers for name in one}}
 
 
 def _parsed(answers: Mapping[str, str]) -> dict[str, Freshness]:

@@ -80,7 +80,7 @@ def _dataset(evidence: Evidence, dataset: str, rows: int, limit: int | None) -> 
 
 def _answer(evidence: Evidence, statement: str, reach: Reach, limit: int | None) -> Observation:
     """Where an accepted run of the term has had an answer."""
-    rows, before = evidence.answered[statement], evidence.baselines.answered.get(statement, 0)
+    rows, before = evidence.answered[statement], max(evidence.baselines.rows.get(statement, ()), default=0)
     left = 0 if rows else before
     trips = limit is not None and left > limit
     return Observation(

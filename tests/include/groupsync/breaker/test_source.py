@@ -94,7 +94,9 @@ def test_empty_blocks_what_sits_decides_where_it_answers_no_more(
 
     def seen(rows: int, before: dict[str, int], limit: int | None = 0) -> list[Any]:
         given = {"rows_read": {"groups": 9}, "answered": {statement: rows}, "asked_for": "T (set S, year Y)"}
-        found = look("empty", [], limit, baselines=Baselines(answered=before), **given)
+        found = look(
+            "empty", [], limit, baselines=Baselines(rows={name: [0, rows] for name, rows in before.items()}), **given
+        )
         return [one for one in found if one.subject == statement]
 
     [trip] = seen(0, {statement: 3})
