@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident bench-apply bench-extract bench-memory check lock venv parts
+.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident rehearsal bench-apply bench-extract bench-memory check lock venv parts
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ chaos: $(READY)  ## syncs whose calls meet faults or that are killed, each heale
 
 incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
 	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)
+
+rehearsal: $(READY)  ## switch a term off over a rollover and on again, counting calls at the site (SIZE=small: a minute)
+	nice $(BIN)/python -m tests.rehearsal --size $(or $(SIZE),ucl)
 
 bench-apply: $(READY)  ## the executor beside a client with one call per object (minutes; BENCH_ARGS="--in-flight 1")
 	$(BIN)/python -m bench.apply $(BENCH_ARGS)

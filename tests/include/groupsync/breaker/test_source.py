@@ -264,6 +264,13 @@ def test_volume_is_not_looked_at_where_there_is_little_on_both_sides(
     assert (one.limit is None) == (limit is None)
 
 
+def test_volume_looks_at_what_sits_answers_too() -> None:
+    past = Baselines(rows={"sits_registrations": [964] * 5})
+    some = {"rows_read": {"memberships": 9}, "baselines": past}
+    assert tripped("volume", [], BAND, answered={"sits_registrations": 31}, **some) == {"sits_registrations"}
+    assert tripped("volume", [], BAND, answered={"sits_registrations": 960}, **some) == set()
+
+
 @pytest.mark.parametrize(("runs", "trips"), [(4, False), (5, True)])
 def test_b5_volume_says_nothing_before_the_fifth_accepted_run(runs: int, trips: bool) -> None:
     """Each dataset by itself."""
