@@ -60,17 +60,31 @@ def execute(folder: Path, conn_id: str, *statements: str) -> None:
             link.execute(statement)
 
 
+def make_july(folder: Path, of: University) -> Path:
+    """The summer term is in Moodle, for ``in_july`` to go on from."""
+    in_files(folder, of)
+    with _opened(folder, of) as world:
+        run = world.sync(SUMMER.key, run_id="in-july")
+        assert (run.state, run.writes > 0) == ("applied", True), run.error
+    return folder
+
+
 @contextmanager
-def in_july(folder: Path, of: University) -> Iterator[World]:
-    """The summer term is in Moodle."""
+def in_july(folder: Path, of: University, july: Path) -> Iterator[World]:
+    """The world that ``make_july`` has left in another folder, with sources of its own."""
+    for conn_id in TABLES:
+        shutil.copy(july / f"{conn_id}.db", folder)
+    with _opened(folder, of, like=july / "world") as world:
+        yield world
+
+
+@contextmanager
+def _opened(folder: Path, of: University, **like: Path) -> Iterator[World]:
     (folder / "world").mkdir()
-    urls = in_files(folder, of)
-    with sample_world(folder / "world", of, native()) as world:
-        world.databases |= urls
+    with sample_world(folder / "world", of, native(), **like) as world:
+        world.databases |= {conn_id: f"sqlite:///{folder / conn_id}.db" for conn_id in TABLES}
         world.calendar = Calendar((SUMMER, *CALENDAR.terms), CALENDAR.blackouts)
         world.now = JULY
-        run = world.sync(SUMMER.key)
-        assert (run.state, run.writes > 0) == ("applied", True), run.error
         yield world
 
 
@@ -172,15 +186,24 @@ def main() -> int:
     parser.add_argument("--size", default="ucl", choices=["small", "medium", "ucl"])
     size, wrong = parser.parse_args().size, 0
     of = university(size)
-    for way in WAYS:
-        with tempfile.TemporaryDirectory(prefix="groupsync-rehearsal-") as name, in_july(Path(name), of) as world:
-            counts = [world.moodle.query(f"SELECT COUNT(*) AS n FROM {table}")[0]["n"] for table in _PORTRAIT]
-            print(f"{size}, {way}: " + ", ".join(f"{n:,} {table}" for n, table in zip(counts, _PORTRAIT, strict=True)))
-            for act in rehearse(world, Path(name), way):
-                print(f"  {act.told}", flush=True)
-                wrong += act.writes > 0 or not act.untouched
+    with tempfile.TemporaryDirectory(prefix="groupsync-rehearsal-") as name:
+        folders = {one: Path(name) / one for one in ("july", *WAYS)}
+        for folder in folders.values():
+            folder.mkdir()
+        make_july(folders["july"], of)
+        for way in WAYS:
+            with in_july(folders[way], of, folders["july"]) as world:
+                print(f"{size}, {way}: {_counted(world)}", flush=True)
+                for act in rehearse(world, folders[way], way):
+                    print(f"  {act.told}", flush=True)
+                    wrong += act.writes > 0 or not act.untouched
     print(f"{process_time():.0f} s of CPU")
     return 1 if wrong else 0
+
+
+def _counted(world: World) -> str:
+    counts = {table: world.moodle.query(f"SELECT COUNT(*) AS n FROM {table}")[0]["n"] for table in _PORTRAIT}
+    return ", ".join(f"{n:,} {table.removeprefix('mdl_')}" for table, n in counts.items())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ approval changes that, and once the source has it again the next run goes on.
 
 # ruff: noqa: S608 (the tables in its SQL are its own)
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from include.groupsync.steps import Run
 from include.groupsync.steps.alert import look_at
 from sandbox.university import University, generate
 from tests.e2e.conftest import MakeWorld, furnish
-from tests.rehearsal import execute, in_files
+from tests.rehearsal import OF_THE_SET, execute, in_files
+from tests.sample import TABLES as SOURCES
 from tests.sample import TERM, native, sample_world
 from tests.world import IN_TERM2, NO_BREAKER, TERM1, TERM2, WITH_TERMS, World
 
@@ -183,54 +185,65 @@ REGISTRATIONS = ("cam_smo", "cam_sms")
 
 
 @contextmanager
-def from_native(folder: Path, university: University) -> Iterator[World]:
-    """The term as CMIS and SITS list it is in Moodle, without one person whose registrations SITS has dropped."""
+def from_native(folder: Path, university: University, **like: Path) -> Iterator[World]:
+    """The sources beside the world's folder, as CMIS and SITS are."""
     (folder / "world").mkdir()
-    urls = in_files(folder, university)
+    with sample_world(folder / "world", university, native(), **like) as world:
+        world.databases |= {conn_id: f"sqlite:///{folder / conn_id}.db" for conn_id in SOURCES}
+        world.now = IN_TERM
+        yield world
+
+
+@pytest.fixture(scope="module")
+def in_moodle(tmp_path_factory: pytest.TempPathFactory, small: University) -> Path:
+    """The term as they list it is in Moodle, without one person whose registrations SITS has dropped."""
+    folder = tmp_path_factory.mktemp("in_moodle")
+    in_files(folder, small)
     busiest = f"SELECT spr_code FROM cam_smo {OF_YEAR} GROUP BY spr_code ORDER BY COUNT(*) DESC, spr_code LIMIT 1"
     execute(folder, "groupsync_sits", f"DELETE FROM cam_smo WHERE spr_code = ({busiest})")
-    with sample_world(folder / "world", university, native()) as world:
-        world.databases |= urls
-        world.now = IN_TERM
-        run = world.sync(TERM.key)
+    with from_native(folder, small) as world:
+        run = world.sync(TERM.key, run_id="first-run")
         assert (run.state, run.writes > 0) == ("applied", True), run.error
         assert run.report["derived"][f"left out: {UNREGISTERED}"] > 0
+    return folder
+
+
+@pytest.fixture
+def sample(tmp_path: Path, small: University, in_moodle: Path) -> Iterator[World]:
+    """A world of its own, with sources of its own in ``tmp_path``."""
+    for conn_id in SOURCES:
+        shutil.copy(in_moodle / f"{conn_id}.db", tmp_path)
+    with from_native(tmp_path, small, like=in_moodle / "world") as world:
         yield world
 
 
 def test_sits_that_answers_no_more_lets_nobody_in_and_a_set_that_is_cleared_blocks(
-    tmp_path: Path, small: University
+    tmp_path: Path, sample: World
 ) -> None:
     """Whom SITS had kept out would come back, as nobody is unregistered any more; nobody goes without a set."""
-    with from_native(tmp_path, small) as world:
-        before = members(world)
-        execute(tmp_path, "groupsync_sits", *(f"DELETE FROM {table} {OF_YEAR}" for table in REGISTRATIONS))
-        told = world.sync(TERM.key)
-        assert (told.state, told.writes, told.request) == ("held", 0, {})
-        assert {(kind, action) for kind, action, *_ in told.held} == {("membership", "create")}
-        assert f"sits_registrations: SITS answers no row for term {THERE}, and " in told.error
-        execute(tmp_path, "groupsync_cmis", *(f"DELETE FROM {t} {OF_SET}" for t in ("stumodules", "modulegroups")))
-        run = world.sync(TERM.key)
-        assert (run.state, run.writes) == ("blocked", 0)
-        assert f"the source no longer has term {THERE}: {EMPTY}" in run.error
-        assert members(world) == before
+    before = members(sample)
+    execute(tmp_path, "groupsync_sits", *(f"DELETE FROM {table} {OF_YEAR}" for table in REGISTRATIONS))
+    told = sample.sync(TERM.key)
+    assert (told.state, told.writes, told.request) == ("held", 0, {})
+    assert {(kind, action) for kind, action, *_ in told.held} == {("membership", "create")}
+    assert f"sits_registrations: SITS answers no row for term {THERE}, and " in told.error
+    execute(tmp_path, "groupsync_cmis", *(f"DELETE FROM {table} {OF_SET}" for table in OF_THE_SET))
+    run = sample.sync(TERM.key)
+    assert (run.state, run.writes) == ("blocked", 0)
+    assert f"the source no longer has term {THERE}: {EMPTY}" in run.error
+    assert members(sample) == before
 
 
-def test_a_part_that_is_cleared_waits_for_a_person(tmp_path: Path, small: University) -> None:
+def test_a_part_that_is_cleared_waits_for_a_person(tmp_path: Path, sample: World) -> None:
     """A department's deliveries, or one of SITS's two tables of registrations: it may be meant, so people are asked."""
-    with from_native(tmp_path, small) as world:
-        before = members(world)
-        execute(tmp_path, "groupsync_sits", f"DELETE FROM cam_smo {OF_YEAR}")
-        some = world.sync(TERM.key)
-        gone = f"{OF_SET} AND moduleid LIKE 'STAT%'"
-        execute(tmp_path, "groupsync_cmis", *(f"DELETE FROM {t} {gone}" for t in ("stumodules", "modulegroups")))
-        for run in (some, world.sync(TERM.key)):
-            assert (run.state, "empty" in {rule for rule, _ in run.trips}, len(run.request) > 0) == (
-                "held",
-                False,
-                True,
-            )
-            assert before <= members(world)
+    before = members(sample)
+    execute(tmp_path, "groupsync_sits", f"DELETE FROM cam_smo {OF_YEAR}")
+    some = sample.sync(TERM.key)
+    gone = f"{OF_SET} AND moduleid LIKE 'STAT%'"
+    execute(tmp_path, "groupsync_cmis", *(f"DELETE FROM {table} {gone}" for table in OF_THE_SET))
+    for run in (some, sample.sync(TERM.key)):
+        assert (run.state, "empty" in {rule for rule, _ in run.trips}, len(run.request) > 0) == ("held", False, True)
+        assert before <= members(sample)
 
 
 def members(world: World) -> set[tuple[int, int]]:

@@ -18,13 +18,23 @@ from include.groupsync.steps import Run
 from include.groupsync.steps.alert import look_at
 from sandbox.university import University
 from tests import rehearsal
-from tests.rehearsal import AUGUST, OLD, SUMMER, THE_NIGHT_AFTER, WAYS, execute, in_july, rehearse
+from tests.rehearsal import (
+    AUGUST,
+    OF_THE_SET,
+    OLD,
+    SUMMER,
+    THE_NIGHT_AFTER,
+    WAYS,
+    execute,
+    in_july,
+    make_july,
+    rehearse,
+)
 from tests.sample import TERM
 from tests.world import Outcome, World
 
 HALF = ("COMP", "STAT")  # the departments whose timetable is made first
 OF_HALF_A_SET = {"blackout", "run_deletes", "courses_emptied"}
-BY_DEPARTMENT = ("module", "modulegroups", "stumodules")
 
 pytestmark = pytest.mark.slow
 
@@ -34,11 +44,16 @@ def university() -> University:
     return rehearsal.university()
 
 
+@pytest.fixture(scope="module")
+def july(tmp_path_factory: pytest.TempPathFactory, university: University) -> Path:
+    return make_july(tmp_path_factory.mktemp("july"), university)
+
+
 def rollover(folder: Path) -> None:
     """The night's jobs: registrations and set of the old year are gone, and of the new set half is there."""
     execute(folder, "groupsync_sits", "DELETE FROM cam_smo WHERE ayr_code = '2025'")
     late = " AND ".join(f"moduleid NOT LIKE '{department}%'" for department in HALF)
-    for table in BY_DEPARTMENT:
+    for table in OF_THE_SET:
         execute(
             folder,
             "groupsync_cmis",
@@ -49,7 +64,7 @@ def rollover(folder: Path) -> None:
 
 
 def the_other_half(folder: Path) -> None:
-    for table in BY_DEPARTMENT:
+    for table in OF_THE_SET:
         execute(folder, "groupsync_cmis", f"INSERT INTO {table} SELECT * FROM late_{table}")
 
 
@@ -81,19 +96,19 @@ def tells_who_was_left_out(run: Outcome) -> None:
 
 
 @pytest.fixture(scope="module")
-def as_it_should_be(tmp_path_factory: pytest.TempPathFactory, university: University) -> dict[str, Any]:
+def as_it_should_be(tmp_path_factory: pytest.TempPathFactory, university: University, july: Path) -> dict[str, Any]:
     """Both years as a site has them that never saw a rollover."""
-    with in_july(tmp_path_factory.mktemp("july"), university) as world:
+    with in_july(tmp_path_factory.mktemp("both"), university, july) as world:
         run = world.sync(TERM.key)
         assert run.state == "applied", run.error
         return seen(world)
 
 
 def test_what_was_made_of_the_new_year_before_is_held_while_half_of_it_is_missing(
-    tmp_path: Path, university: University, as_it_should_be: dict[str, Any]
+    tmp_path: Path, university: University, july: Path, as_it_should_be: dict[str, Any]
 ) -> None:
     """The timetable of July was provisional: two terms are held, neither loses anything, and then nothing is to do."""
-    with in_july(tmp_path, university) as world:
+    with in_july(tmp_path, university, july) as world:
         july = world.sync(TERM.key)
         assert seen(world) == as_it_should_be
         tells_who_was_left_out(july)
@@ -122,10 +137,10 @@ def test_what_was_made_of_the_new_year_before_is_held_while_half_of_it_is_missin
 
 
 def test_what_comes_of_the_new_year_in_halves_ends_as_if_it_had_come_at_once(
-    tmp_path: Path, university: University, as_it_should_be: dict[str, Any]
+    tmp_path: Path, university: University, july: Path, as_it_should_be: dict[str, Any]
 ) -> None:
     """The half that is there is made in the night of the rollover, the other half when it is there."""
-    with in_july(tmp_path, university) as world:
+    with in_july(tmp_path, university, july) as world:
         rollover(tmp_path)
         world.now = AUGUST
         half = world.sync(TERM.key)
@@ -141,19 +156,20 @@ def test_what_comes_of_the_new_year_in_halves_ends_as_if_it_had_come_at_once(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_c2_a_term_that_is_switched_off_lives_through_the_rollover_and_loses_nothing_unseen(
-    tmp_path: Path, university: University, way: str
+    tmp_path: Path, university: University, july: Path, way: str
 ) -> None:
     """Frozen, or all of its mappings inactive: a nightly run, its set emptied on 1 August, a nightly run: no writing
     call reaches the site.  Switched on again it is blocked as long as the set is empty; what the set has lost when it
     is back waits for a person."""
-    with in_july(tmp_path, university) as world:
+    with in_july(tmp_path, university, july) as world:
         acts = list(rehearse(world, tmp_path, way))
         assert [(act.name, act.writes, act.untouched) for act in acts] == [(act.name, 0, True) for act in acts]
         night, rollover_night, plan, full, add, back = (act.run for act in acts)
         for run in (night, rollover_night):
             state = {"frozen": "frozen", "inactive": "applied"}[way]
             assert (run.error, world.runs()[run.run_id]["outcome"]) == ("", state)
-            assert look_at(world.deployment(), Run(run.run_id, SUMMER.key), run.folder).conditions == ()
+            told = look_at(world.deployment(), Run(run.run_id, SUMMER.key), run.folder).conditions
+            assert {aspect for one in told for aspect in one.aspects} <= {"blackout"}, "nobody is to do anything"
         assert night.changes == []
         losses = set(plan.changes)
         assert {action for _, action, *_ in losses} == {"delete"}
