@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident incident-next bench-apply bench-extract bench-memory check lock venv parts
+.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident incident-next bench-apply bench-extract bench-memory check lock venv parts rehearsal
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,8 @@ incident: $(READY)  ## replay the incident of 2021 step by step, every lock take
 
 incident-next: $(READY)  ## what came after it: the deleted groups of Term 1 are brought back by a backfill (TENTH=1)
 	@$(BIN)/python -m tests.incident --next-step $(if $(filter-out 0,$(TENTH)),--tenth)
+rehearsal: $(READY)  ## switch a term off over a rollover and on again, counting calls at the site (SIZE=small: a minute)
+	nice $(BIN)/python -m tests.rehearsal --size $(or $(SIZE),ucl)
 
 bench-apply: $(READY)  ## the executor beside a client with one call per object (minutes; BENCH_ARGS="--in-flight 1")
 	$(BIN)/python -m bench.apply $(BENCH_ARGS)

@@ -74,16 +74,20 @@ def write_ready_made(university: University, url: str) -> None:
 
 
 @contextmanager
-def sample_world(folder: Path, university: University, settings: Mapping[str, Any]) -> Iterator[World]:
-    """A world with the sample's Moodle and the project's statements and calendar; its sources are the test's."""
-    world = World(folder)
+def sample_world(
+    folder: Path, university: University, settings: Mapping[str, Any], *, like: Path | None = None
+) -> Iterator[World]:
+    """A world with the sample's Moodle and the project's statements and calendar; its sources are the test's.  ``like``
+    is the folder of another one, which is closed."""
+    world = World(folder, like=like)
     world.settings, world.calendar = dict(settings), CALENDAR
     shutil.copytree(SQL, folder / "include" / "sql", dirs_exist_ok=True)
-    standin.load(
-        folder / "moodle.db",
-        courses=university.courses,
-        users=university.users,
-        enrolments=university.enrolments,
-    )
+    if like is None:
+        standin.load(
+            folder / "moodle.db",
+            courses=university.courses,
+            users=university.users,
+            enrolments=university.enrolments,
+        )
     with world:
         yield world

@@ -1,6 +1,6 @@
 """The circuit breaker holds what it should, lets the rest through, and makes the run red."""
 
-from tests.world import NO_BREAKER, World
+from tests.world import NO_BREAKER, TERM1, World
 
 
 def only(**limits: object) -> dict[str, object]:
@@ -17,8 +17,9 @@ def test_empty_a_membership_table_without_rows_removes_nobody(synced: World) -> 
     assert run.error.startswith("HELD: 4 deletes in 2 courses.")
     assert run.writes == 0
     assert synced.moodle.image("C1", "C2") == before
-    why = "memberships: 0 rows for the term, 4 managed"
-    assert run.trips["empty", "memberships"]["text"] == why
+    why = f"memberships: no row of term {TERM1} (set LIVE-26-27, year 2026), and 4 things of it are managed. Restore it"
+    assert run.trips["empty", "memberships"]["text"].startswith(why)
+    assert f"What empty stops is never released; it ends when its cause does. {why}" in run.error
     assert why in (run.folder.path / "report.html").read_text(encoding="utf-8")
 
 

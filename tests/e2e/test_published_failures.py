@@ -20,7 +20,7 @@ from include.groupsync.model.term import Blackout
 from tests.conftest import ROOT
 from tests.faculty import COURSES, SETTINGS, furnish_faculty, image, person, seminars
 from tests.machine.faults import Killed, Line
-from tests.world import CALENDAR, IN_TERM1, SOURCE, Outcome, World
+from tests.world import CALENDAR, IN_TERM1, SOURCE, TERM1, Outcome, World
 
 SETID = CALENDAR.terms[0].setid
 DELETES = "delete"
@@ -62,8 +62,16 @@ def faculty(tmp_path: Path, after_first_run: Path) -> Iterator[World]:
 
 def held(world: World, *rules: str, writes: int = 0) -> Outcome:
     """A run that these rules hold, among others, with no more calls that write than what is let through needs."""
-    run = world.sync()
-    assert run.state == "held", run.error
+    return stopped(world.sync(), "held", rules, writes)
+
+
+def blocked(world: World, *rules: str) -> Outcome:
+    """A run that is blocked as a whole, where these rules, among others, have tripped."""
+    return stopped(world.sync(), "blocked", rules)
+
+
+def stopped(run: Outcome, state: str, rules: tuple[str, ...], writes: int = 0) -> Outcome:
+    assert run.state == state, run.error
     assert set(rules) <= {rule for rule, _ in run.trips}
     assert run.writes == writes
     return run
@@ -120,7 +128,7 @@ def test_failure_02_a_header_only_file_deletes_nothing(faculty: World) -> None:
     for table in ("remote_groupings", "remote_groups", "remote_memberships"):
         faculty.source.delete(table)
     before = image(faculty)
-    run = held(faculty, "empty", "run_deletes", "delete_only", "course_emptied")
+    run = blocked(faculty, "empty", "run_deletes", "delete_only", "course_emptied")
     assert run.held == run.changes
     assert image(faculty) == before
 
@@ -262,8 +270,9 @@ def test_failure_08_a_set_that_is_cleared_at_rollover_deletes_nothing(faculty: W
     read_by_setid(faculty)
     for name in ("groupings", "groups", "memberships"):
         faculty.source.delete(f"remote_{name}", term=SETID)
-    run = held(faculty, "empty", "run_deletes")
+    run = blocked(faculty, "empty", "run_deletes")
     assert run.held == run.changes
+    assert f"the source no longer has term {TERM1} (set {SETID}, year 2026)" in run.error
 
 
 def test_failure_11_last_years_set_deletes_nothing(faculty: World) -> None:

@@ -28,10 +28,10 @@ class Part:
 class Baselines:
     """Of the accepted runs, the newest first.
 
-    ``accepted``: how many the term has.  ``rows``: of each dataset, in the term, since its baseline began.
-    ``unmatched``: shares of users and of courses, in the term.  ``deletes``: groupings and groups, in this week of
-    any term.  ``freshness``: the highest answer of each source.  ``settings_digest``: the last applied run's, None
-    where there is none.
+    ``accepted``: how many the term has.  ``rows``: of each dataset and answer of SITS, in the term, since
+    its baseline began.  ``unmatched``: shares of users and of courses, in the term.  ``deletes``: groupings and groups,
+    in this week of any term.  ``freshness``: the highest answer of each source.  ``settings_digest``: the last applied
+    run's, None where there is none.
     """
 
     accepted: int = 0

@@ -44,6 +44,10 @@ class Evidence:
     person has approved.  ``blackouts``: those of today.  ``restore``: the plan undoes a run, and comes from no dataset.
     ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since;
     ``courses_opened``: the same of courses that were switched, by course.
+    ``listed``: of each kind, how much of ``managed`` the run's own term lists; without a mapping table, of all courses.
+    ``asked_for``: the term with its set and year; ``ended``: its last day is past; ``takes_groups``: some course takes
+    groups in it.  ``answered``: rows of each of SITS's answers.
+    ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since.
     """
 
     plan: Plan
@@ -71,6 +75,11 @@ class Evidence:
     restore: bool = False
     opened_again: str = ""
     courses_opened: Mapping[str, str] = field(default_factory=dict)
+    listed: Mapping[Kind, int] = field(default_factory=dict)
+    asked_for: str = ""
+    ended: bool = False
+    takes_groups: bool = True
+    answered: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def _counts(self) -> dict[tuple[str, str], dict[str, int]]:

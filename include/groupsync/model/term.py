@@ -89,6 +89,11 @@ class Term:
             "periods": list(self.periods),
         }
 
+    @property
+    def at_source(self) -> str:
+        """Its key, and what the source calls it, for people."""
+        return f"{self.key} (set {self.setid}, year {self.academic_year})"
+
     def week_of(self, day: date) -> int:
         """The week of the term, the first one is 1; 0 and less before it begins."""
         return (day - self.first_on).days // 7 + 1

@@ -39,7 +39,7 @@ from include.groupsync.steps.states import mode_of
 START = "start"  # the cause, and the file, of runs that come to no step at all
 _ALWAYS = ("report", "request_release", "outcome")
 # What `outcome` says again of what other steps have left.
-_SAID_AGAIN = frozenset({"HeldError", "NotReleased", "StaleError", "ApplyError", "GroupsyncError"})
+_SAID_AGAIN = frozenset({"HeldError", "NotReleased", "StaleError", "BlockedError", "ApplyError", "GroupsyncError"})
 
 # What was left out of a run on purpose is not over.
 _NOT_SHOWN_BY = {

@@ -7,6 +7,7 @@ from include.groupsync.breaker.assess import assess
 from include.groupsync.breaker.split import Split, split
 from include.groupsync.errors import BlockedError
 from include.groupsync.model.change import PLAN
+from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
@@ -17,6 +18,7 @@ from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.narrowing import within_mode
 from include.groupsync.steps.release import approved_split, only_approved, require_state
 from include.groupsync.steps.run import Deployment, Run, recorded
+from include.groupsync.steps.states import mode_of
 from include.groupsync.steps.vanishing import without_what_stays
 
 _OTHER_PLAN = "The plan in the run's folder is not the one that was judged; start a new run."
@@ -44,11 +46,10 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     folder.save_frame("plan", plan.frame, PLAN)
     save_parts(folder, {"journal_entry": journal_entry, "digest": plan.digest, "counts": plan.counts}, parts)
     folder.save_json("verdict", verdict.document())
-    if verdict.blocked:
-        raise BlockedError(
-            "The circuit breaker blocks this run, and no approval overrides it: "
-            + "; ".join(trip.text for trip in verdict.blocked)
-        )
+    # A run that writes nothing may look at a source that no longer has the term: it shows what that would do.
+    harmless = {"empty"} if mode_of(run, folder) is Mode.PLAN else set()
+    if stopped := [trip.text for trip in verdict.blocked if trip.rule not in harmless]:
+        raise BlockedError(f"The circuit breaker blocks this run, and no approval overrides it: {'; '.join(stopped)}")
     return {"changes": len(plan), "trips": len(verdict.trips), "held": len(parts.held)}
 
 

@@ -59,8 +59,22 @@ def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> E
         restore=isinstance(run, Restoring),
         opened_again=opened.since if opened else "",
         courses_opened=switched_on,
+        **_of_term(deployment, run, folder, scope),
         **_of_source(deployment, run, folder, records.get("validate", {})),
     )  # fmt: skip
+
+
+def _of_term(deployment: Deployment, run: Run, folder: RunFolder, scope: frozenset[Place]) -> dict[str, Any]:
+    """What ``empty`` goes by; a restore has no term, and is not judged by it."""
+    if isinstance(run, Restoring):
+        return {}
+    term = run.term(deployment)
+    return {
+        "listed": _listed(folder, term.key, everywhere=deployment.settings.mappings is None),
+        "asked_for": term.at_source,
+        "ended": term.last_on < deployment.today,
+        "takes_groups": deployment.settings.mappings is None or any(place.active for place in scope),
+    }
 
 
 def source_evidence(deployment: Deployment, run: Run, folder: RunFolder, validated: Mapping[str, Any]) -> Evidence:
@@ -80,6 +94,7 @@ def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: M
             for name, count in validated.get("keys", {}).items()
         },
         "freshness": _parsed(read.get("freshness", {})),
+        "answered": {name: rows for name, rows in read.get("answered", {}).items() if name.startswith("sits_")},
         "now": deployment.now(),
         "term": run.term_key,
         "week": week,
@@ -90,7 +105,7 @@ def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: M
 def measures_of(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     """What later runs compare themselves with, as plain values; ``baselines_of`` reads it back."""
     return {
-        "rows": dict(evidence.rows_read),
+        "rows": {**evidence.rows_read, **evidence.answered},
         "unmatched": {what: [part.count, part.of] for what, part in evidence.unmatched.items()},
         "quarantined": {name: [part.count, part.of] for name, part in evidence.quarantined.items()},
         "deletes": {str(kind): evidence.count((kind,), Action.DELETE) for kind in (Kind.GROUPING, Kind.GROUP)},
@@ -189,14 +204,32 @@ def _scope(folder: RunFolder) -> frozenset[Place]:
     )
 
 
-def _managed(folder: RunFolder) -> dict[Kind, dict[str, int]]:
-    """Managed and in Moodle, by kind and course; what is frozen is no part of any denominator."""
+def _listed(folder: RunFolder, term: str, *, everywhere: bool) -> dict[Kind, int]:
+    """How many managed things the term lists, by kind: those of ``_managed``; or, without a mapping table, all: where
+    the remote tables alone say what is in scope (rule C6), empty ones leave nothing in it."""
+    if not everywhere:
+        return {kind: sum(counts.values()) for kind, counts in _managed(folder, term).items()}
+    ledger = load_ledger(folder)
+    objects = ledger["objects"]
+    frames = {kind: objects[objects["kind"] == str(kind)] for kind in (Kind.GROUPING, Kind.GROUP)}
+    frames |= {Kind.LINK: ledger["links"], Kind.MEMBERSHIP: ledger["memberships"]}
+    return {kind: len(_of(frame, term)) for kind, frame in frames.items()}
+
+
+def _of(frame: pd.DataFrame, term: str) -> pd.DataFrame:
+    """The managed things that the term lists."""
+    return frame[frame["terms"].isin([terms for terms in frame["terms"].dropna().unique() if term in terms.split()])]
+
+
+def _managed(folder: RunFolder, term: str | None = None) -> dict[Kind, dict[str, int]]:
+    """Managed and in Moodle, by kind and course; what is frozen is no part of any denominator.  Of one term, or all."""
     courses = folder.frame("moodle/courses")
     names = dict(zip(courses["course_id"], courses["course"], strict=True))
     counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
     for kind, frame in _ledger(folder):
         scope = Scope.of(folder.frame("scope"), _DATASET[kind])
-        for row in rows(frame.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
+        own = frame if term is None else _of(frame, term)
+        for row in rows(own.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
             course = names.get(row["course_id"])
             if course is not None and scope.standing(course, row["module"]) is not Standing.FROZEN:
                 counts[kind][course] = counts[kind].get(course, 0) + row["n"]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from include.groupsync.errors import (
     ApplyError,
+    BlockedError,
     GroupsyncError,
     HeldError,
     NotReleased,
@@ -149,6 +150,8 @@ def _end_of_sync(run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, st
     mode = mode_of(run, folder)
     if mode is Mode.PLAN and run.mode is not Mode.PLAN:
         return None, str(state_read(run, folder)[0])
+    if mode is not Mode.PLAN and (told := _empty_message(folder)):
+        return BlockedError(told), "blocked"
     if mode is not Mode.PLAN and (told := _stale_message(folder)):
         return StaleError(told), "stale"
     return None, _SYNCED[mode]
@@ -196,9 +199,21 @@ def _failed_step(run: Run, folder: RunFolder) -> tuple[GroupsyncError, str] | No
     return None
 
 
+def _empty_message(folder: RunFolder) -> str | None:
+    """What the source no longer has, in a run that had nothing to delete or may not."""
+    trips = _trips(folder, "empty")
+    if not trips:
+        return None
+    return f"BLOCKED: {'; '.join(one['text'] for one in trips)}. What the source still lists was applied."
+
+
+def _trips(folder: RunFolder, rule: str) -> list[dict[str, Any]]:
+    return [one for one in folder.json("verdict")["observations"] if one["tripped"] and one["rule"] == rule]
+
+
 def _stale_message(folder: RunFolder) -> str | None:
     """What stopped, in a run that had nothing to delete: it did all that it planned, of a source that is old."""
-    trips = [one for one in folder.json("verdict")["observations"] if one["tripped"] and one["rule"] == "stale"]
+    trips = _trips(folder, "stale")
     if not trips:
         return None
     return (
@@ -227,4 +242,5 @@ def _held_message(folder: RunFolder, held: pd.DataFrame) -> str:
         + (f"{blocked} more changes are blocked. " if blocked else "")
         + "Everything else was applied. See the run's tab 'Sync report' for what is held and which rule held it."
         + (f" What {' and '.join(blocking)} stops is never released; it ends when its cause does." if blocking else "")
+        + "".join(f" {one['text']}." for one in _trips(folder, "empty"))
     )

@@ -12,8 +12,8 @@ from include.groupsync.model.verdict import Effect, Observation
 
 
 def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
-    """One observation for each dataset; a trip holds all deletes."""
-    for dataset, rows in sorted(evidence.rows_read.items()):
+    """One observation for each dataset, and for each answer of SITS; a trip holds all deletes."""
+    for dataset, rows in sorted({**evidence.rows_read, **evidence.answered}.items()):
         runs = evidence.baselines.rows.get(dataset, ())
         median = median_of(runs)
         if median is None:

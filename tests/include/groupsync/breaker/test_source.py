@@ -9,7 +9,7 @@ import pytest
 from include.groupsync.breaker.baselines import Baselines, Part, median_of
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.verdict import Effect, Reach
-from tests.include.groupsync.breaker.plans import look, numbers, tripped
+from tests.include.groupsync.breaker.plans import creates, look, numbers, tripped
 
 ALL_DELETES = Reach(("delete",), ("grouping", "group", "link", "membership"))
 NOW = datetime(2026, 10, 12, 6, tzinfo=UTC)
@@ -26,10 +26,11 @@ BAND = {"low": 0.9, "high": 1.25, "floor": 20}
     ],
 )
 def test_empty_blocks_the_deletes_of_a_table_without_rows(dataset: str, kind: Kind, kinds: tuple[str, ...]) -> None:
-    """Where the ledger manages one thing of it; one row, or nothing managed, and it is quiet."""
+    """Where the term lists one managed thing of it; one row, or nothing listed, and it is quiet."""
+    others = dict.fromkeys({"groupings", "groups", "memberships"} - {dataset}, 9)
 
-    def trips(limit: int | None, rows: dict[str, int], managed: int) -> set[str]:
-        return tripped("empty", [], limit, rows_read=rows, managed={kind: {"C": managed}})
+    def trips(limit: int | None, rows: dict[str, int], listed: int) -> set[str]:
+        return tripped("empty", [], limit, rows_read=others | rows, listed={kind: listed})
 
     assert trips(0, {dataset: 0}, 1) == {dataset}
     assert trips(0, {dataset: 1}, 1) == set()
@@ -38,11 +39,73 @@ def test_empty_blocks_the_deletes_of_a_table_without_rows(dataset: str, kind: Ki
     assert trips(1, {dataset: 0}, 1) == set()
     assert trips(1, {dataset: 0}, 2) == {dataset}
     assert trips(0, {}, 1) == set()
-    [trip] = look("empty", [], 0, rows_read={dataset: 0}, managed={kind: {"C": 3, "D": 2}})
+    asked = {"listed": {kind: 5}, "managed": {kind: {"C": 8}}, "asked_for": "T (set S, year Y)"}
+    [trip] = [one for one in look("empty", [], 0, rows_read=others | {dataset: 0}, **asked) if one.subject == dataset]
     assert (trip.effect, trip.reach, *numbers(trip)) == (Effect.BLOCK, Reach(("delete",), kinds), 5, 0, 5, 5, -5)
-    assert trip.text == f"{dataset}: 0 rows for the term, 5 managed"
-    [passed] = look("empty", [], 0, rows_read={dataset: 7}, managed={kind: {"C": 3}})
+    assert trip.text.startswith(f"{dataset}: no row of term T (set S, year Y), and 5 things of it are managed. Restore")
+    [passed] = look("empty", [], 0, rows_read={dataset: 7}, listed={kind: 3})
     assert numbers(passed) == (0, 0, 0, 3, 0)
+    assert passed.text == f"{dataset}: 7 rows for the term, 3 managed"
+
+
+NO_ROW: dict[str, Any] = {"rows_read": {"mappings": 4, "groupings": 0, "groups": 0, "memberships": 0}}
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ({"listed": {Kind.GROUP: 2, Kind.LINK: 1}}, "3 things of its own are managed"),
+        ({"baselines": Baselines(rows={"groups": [0, 7, 5], "mappings": [9]})}, "an accepted run read 7 rows of it"),
+        ({"ended": True}, "its last day is past: no more is to be expected"),
+    ],
+    ids=["listed", "read once", "ended"],
+)
+def test_empty_blocks_the_run_of_a_term_that_the_source_no_longer_has(known: dict[str, Any], why: str) -> None:
+    """Whatever it would do; told once, and not again of each table.  A course has to take groups in the term."""
+    [trip] = look("empty", creates(Kind.GROUP, 1), 0, asked_for="T (set S, year Y)", **NO_ROW, **known)
+    assert (trip.subject, trip.tripped, trip.effect, trip.reach) == ("run", True, Effect.BLOCK, None)
+    gone = "the source no longer has term T (set S, year Y): groupings, groups and memberships are empty, and"
+    assert trip.text.startswith(f"{gone} {why}. Restore it there, or freeze the term")
+    assert tripped("empty", [], None, **NO_ROW, **known) == set()
+    assert tripped("empty", [], 7, **NO_ROW, **known) == set()
+    assert "run" not in tripped("empty", [], 0, takes_groups=False, **NO_ROW, **known)
+    assert "run" not in tripped("empty", [], 0, rows_read=NO_ROW["rows_read"] | {"groups": 1}, **known)
+
+
+def test_empty_says_nothing_of_a_term_that_is_yet_to_come() -> None:
+    """Mapped, and without a row so far; and one table alone reads as one."""
+    assert tripped("empty", [], 0, **NO_ROW) == set()
+    [trip] = look("empty", [], 0, rows_read={"groups": 0}, listed={Kind.GROUP: 1}, asked_for="T")
+    assert trip.text.startswith("the source no longer has term T: groups is empty, and 1 ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "actions", "kinds"),
+    [
+        ("sits_registrations", ("create", "delete"), ("membership",)),
+        ("sits_students", ("create", "delete"), ("membership",)),
+        ("sits_modules", ("update",), ("grouping", "group")),
+    ],
+)
+def test_empty_blocks_what_sits_decides_where_it_answers_no_more(
+    statement: str, actions: tuple[str, ...], kinds: tuple[str, ...]
+) -> None:
+    """It has answered in an accepted run; one that never has decides nothing."""
+
+    def seen(rows: int, before: dict[str, int], limit: int | None = 0) -> list[Any]:
+        given = {"rows_read": {"groups": 9}, "answered": {statement: rows}, "asked_for": "T (set S, year Y)"}
+        found = look(
+            "empty", [], limit, baselines=Baselines(rows={name: [0, rows] for name, rows in before.items()}), **given
+        )
+        return [one for one in found if one.subject == statement]
+
+    [trip] = seen(0, {statement: 3})
+    assert (trip.tripped, trip.effect, trip.reach) == (True, Effect.BLOCK, Reach(actions, kinds))
+    assert trip.text.startswith(f"{statement}: SITS answers no row for term T (set S, year Y), and 3 in an accepted")
+    assert numbers(trip) == (3, 0, 3, 3, -3)
+    assert [one.tripped for one in (*seen(0, {}), *seen(1, {statement: 3}), *seen(0, {statement: 3}, None))] == [
+        False, False, False,
+    ]  # fmt: skip
 
 
 def test_empty_has_nothing_to_look_at_where_no_table_was_read() -> None:
@@ -199,6 +262,13 @@ def test_volume_is_not_looked_at_where_there_is_little_on_both_sides(
     [one] = look("volume", [], limit, rows_read={"groups": rows}, baselines=past)
     assert one.tripped is trips
     assert (one.limit is None) == (limit is None)
+
+
+def test_volume_looks_at_what_sits_answers_too() -> None:
+    past = Baselines(rows={"sits_registrations": [964] * 5})
+    some = {"rows_read": {"memberships": 9}, "baselines": past}
+    assert tripped("volume", [], BAND, answered={"sits_registrations": 31}, **some) == {"sits_registrations"}
+    assert tripped("volume", [], BAND, answered={"sits_registrations": 960}, **some) == set()
 
 
 @pytest.mark.parametrize(("runs", "trips"), [(4, False), (5, True)])

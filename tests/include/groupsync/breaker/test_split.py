@@ -94,7 +94,7 @@ def test_b2_a_department_holds_its_own_deletes_alone() -> None:
 
 def test_b2_an_empty_table_blocks_its_own_kinds_deletes() -> None:
     """Memberships go on where it is the groups' table that is empty; no approval releases what is blocked."""
-    found = judged(EVERYTHING, {"empty": 0}, rows_read={"groups": 0}, managed={Kind.GROUP: {"C": 9}})
+    found = judged(EVERYTHING, {"empty": 0}, rows_read={"groups": 0, "memberships": 9}, listed={Kind.GROUP: 9})
     assert {(kind, action) for _, kind, action in kinds_of(found.held)} == {("group", "delete"), ("link", "delete")}
     assert len(found.releasable) == 0
 
@@ -102,7 +102,7 @@ def test_b2_an_empty_table_blocks_its_own_kinds_deletes() -> None:
 def test_b2_what_is_blocked_is_told_apart_from_what_is_held() -> None:
     """Both wait; the first for ever."""
     limits = {"empty": 0, "run_deletes": {"fraction": None, "count": 0}}
-    found = judged(EVERYTHING, limits, rows_read={"memberships": 0}, managed={Kind.MEMBERSHIP: {"C": 9}})
+    found = judged(EVERYTHING, limits, rows_read={"memberships": 0, "groups": 9}, listed={Kind.MEMBERSHIP: 9})
     assert {kind for _, kind, _ in kinds_of(found.releasable)} == {"grouping", "group", "link"}
     assert {kind for _, kind, _ in kinds_of(found.held)} == set(KINDS)
     assert short(found.releasable) < short(found.held)
