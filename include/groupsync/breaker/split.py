@@ -33,6 +33,20 @@ def split(plan: Plan, verdict: Verdict) -> Split:
     return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
 
 
+def held_by(plan: Plan, verdict: Verdict) -> list[str | None]:
+    """For each change the rules that hold or block it, '' where it waits for what is held; None where it goes on."""
+    held, _ = _masks(plan.frame, verdict)
+    rules: dict[str, pd.Series] = {
+        rule: _reached(plan.frame, [trip for trip in verdict.trips if trip.rule == rule])
+        for rule in sorted({trip.rule for trip in verdict.trips})
+    }
+    everything = ", ".join(sorted({trip.rule for trip in verdict.blocked}))
+    return [
+        (everything or ", ".join(rule for rule, reached in rules.items() if reached[at])) if waits else None
+        for at, waits in held.items()
+    ]
+
+
 def with_approved(plan: Plan, verdict: Verdict, courses: Collection[str] | None) -> Split:
     """The plan in two, once a person has approved what is held in these courses (None: in all): it goes with the rest.
 
