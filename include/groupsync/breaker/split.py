@@ -36,15 +36,13 @@ def split(plan: Plan, verdict: Verdict) -> Split:
 def held_by(plan: Plan, verdict: Verdict) -> list[str | None]:
     """For each change the rules that hold or block it, '' where it waits for what is held; None where it goes on."""
     held, _ = _masks(plan.frame, verdict)
-    rules: dict[str, pd.Series] = {
-        rule: _reached(plan.frame, [trip for trip in verdict.trips if trip.rule == rule])
-        for rule in sorted({trip.rule for trip in verdict.trips})
-    }
-    everything = ", ".join(sorted({trip.rule for trip in verdict.blocked}))
-    return [
-        (everything or ", ".join(rule for rule, reached in rules.items() if reached[at])) if waits else None
-        for at, waits in held.items()
-    ]
+    blocking = sorted({trip.rule for trip in verdict.blocked})
+    found = [list(blocking) if waits else None for waits in held]
+    for rule in sorted({trip.rule for trip in verdict.trips}) if not blocking else ():
+        reached = _reached(plan.frame, [trip for trip in verdict.trips if trip.rule == rule])
+        for at in (reached & held).to_numpy().nonzero()[0]:
+            found[at].append(rule)  # type: ignore[union-attr]  # what is reached is held
+    return [None if rules is None else ", ".join(rules) for rules in found]
 
 
 def with_approved(plan: Plan, verdict: Verdict, courses: Collection[str] | None) -> Split:

@@ -6,7 +6,8 @@ at.  A run may be writing meanwhile: courses that it wrote to are left out and n
 """
 
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,12 @@ from include.groupsync.breaker.split import held_by
 from include.groupsync.diff.drift import added_by_hand, claimed_by, drift_of
 from include.groupsync.diff.next_run import NextRun, counted, foresee
 from include.groupsync.errors import GroupsyncError
+from include.groupsync.model.alert import Seen
 from include.groupsync.model.drift import DRIFT, NOT_READ, What
 from include.groupsync.model.frames import conform, frame_of, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import safe_run_id
 from include.groupsync.model.scope import Scope
 from include.groupsync.model.snapshot import SCHEMAS, How, InQuestion, Snapshot
 from include.groupsync.moodle.client import MoodleClient
@@ -29,6 +30,7 @@ from include.groupsync.moodle.reader import read_course_keys, read_snapshot
 from include.groupsync.moodle.uses import read_uses
 from include.groupsync.report.drift import drift_csv, drift_page
 from include.groupsync.report.summary import findings_of
+from include.groupsync.report.trouble import drifted, not_looked_at
 from include.groupsync.state import term_states
 from include.groupsync.state.history import last_entry, written_since
 from include.groupsync.steps import step
@@ -210,17 +212,14 @@ def _with_uses(drift: pd.DataFrame, client: MoodleClient) -> pd.DataFrame:
         ", ".join(sorted(told.get((row["kind"], row["moodle_id"]), ()))) if row["what"] == What.MISSING else None
         for row in rows(drift)
     ]
-    return conform(drift.assign(used_by=used_by), DRIFT)
+    return conform(drift.assign(used_by=pd.Series(used_by, dtype=object)), DRIFT)
 
 
 def _not_read(left_out: Mapping[int, str], managed: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     names = {row["course_id"]: row["course"] for row in rows(managed["objects"][["course_id", "course"]])}
-    sizes: dict[int, int] = {}
-    for frame in managed.values():
-        for course_id, count in frame.groupby("course_id").size().items():
-            sizes[int(course_id)] = sizes.get(int(course_id), 0) + int(count)
+    sizes = Counter(course_id for frame in managed.values() for course_id in frame["course_id"])
     found = [
-        {"course_id": at, "course": names.get(at) or f"#{at}", "reason": reason, "things": sizes.get(at, 0)}
+        {"course_id": at, "course": names.get(at) or f"#{at}", "reason": reason, "things": sizes[at]}
         for at, reason in left_out.items()
     ]
     return frame_of(sorted(found, key=lambda row: (row["course"], row["course_id"])), NOT_READ)
@@ -252,7 +251,7 @@ def _document(
         "managed": {name: len(frame) for name, frame in managed.items()},
         "counts": list(counted(drift)),
         "things": len(drift),
-        "objects": int(len(objects[["kind", "moodle_id"]].drop_duplicates())),
+        "objects": len(objects[["kind", "moodle_id"]].drop_duplicates()),
         "inside": int((inside & (drift["what"] != str(What.WITH_IT))).sum()),
         "courses": int(drift["course_id"].nunique()),
         "people": int(drift["user"].nunique()),
@@ -296,3 +295,19 @@ def _told(deployment: Deployment, run_id: str, term: str) -> dict[str, Any]:
 def _frames(deployment: Deployment, run_id: str, term: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder = Looking(run_id, term).folder(deployment)
     return folder.frame("drift"), folder.frame("not_read")
+
+
+def seen_in(deployment: Deployment, run_id: str) -> Iterator[tuple[str, Seen, str]]:
+    """For the alert: of each term what is wrong, which causes are gone, and what names the moment of the look.
+
+    Where something was not read, what was told before is not taken for over.
+    """
+    for term in folder_of(deployment, run_id).json("terms")["terms"]:
+        told, folder = _told(deployment, run_id, term), Looking(run_id, term).folder(deployment)
+        moment = f"{run_id} {(step_records(folder).get('look') or {}).get('started_at')}"
+        if not told["ok"]:
+            yield term, Seen((not_looked_at(told["error"]),)), moment
+            continue
+        found = drifted(told, deployment.settings.drift.model_dump())
+        cleared = {"drift_look"} if told["not_read"] else {"drift_look", "drift"}
+        yield term, Seen(() if found is None else (found,), frozenset(cleared)), moment
