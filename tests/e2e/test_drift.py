@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from include.groupsync.model.drift import Next
-from tests.world import NO_BREAKER, TERM1, TERM2, Drifts, World, _read
+from include.groupsync.report.alert import Message, Place
+from include.groupsync.state.journal import RunJournal
+from include.groupsync.steps.alert import speak
+from include.groupsync.steps.drift import Looking, seen_in
+from include.groupsync.steps.evidence import configuration_digest
+from include.groupsync.steps.lineage import events_of
+from tests.world import IN_TERM2, NO_BREAKER, TERM1, TERM2, Drifts, World, _read
 
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 
@@ -188,8 +194,8 @@ MIXED: list[Callable[[World], Any]] = [
     lambda w: w.configure(groupings=None),
     lambda w: w.set_state(TERM1, "add-only"),
     lambda w: w.edit_state(
-        'INSERT INTO member_exception (course, "group", user, what, at, reason)'
-        " VALUES ('C1', 'G1', 'ann', 'exclude', '2026-10-01 00:00:00', 'r')"
+        'INSERT INTO member_exception (course, "group", user, what, reason, who, at)'
+        " VALUES ('C1', 'G1', 'ann', 'exclude', 'r', 'dana', '2026-10-01 00:00:00')"
     ),
 ]
 
@@ -205,3 +211,202 @@ def test_whatever_else_has_changed_the_next_run_does_what_was_said(synced: World
     assert run.errors == {}
     assert run.writes == 0
     agrees(synced, run)
+
+
+# --- what is not read, is not looked at, or has no plan
+
+
+def test_o3_a_course_that_was_not_read_is_told_and_its_things_are_not_gone(synced: World) -> None:
+    """Deleted, closed to the token's account, or with another key: of none of them it is said that it is empty."""
+    synced.by_hand.call("core_course_delete_courses", courseids=[synced.moodle.course_id("C2")])
+    synced.edit_site("UPDATE mdl_course SET idnumber = 'C9' WHERE idnumber = 'C1'")
+    run = synced.drift()
+    assert run.errors == {}
+    assert run.not_read() == {"C2": "Moodle does not list it: it was deleted, or is closed to the token's account"}
+    assert run.told() == {
+        ("course", "C1", "course has another key"): (
+            "waits",
+            "the rows speak of C1, and Moodle has no such course (G3)",
+        )
+    }
+    assert "<td>C2</td>" in run.page
+    [line] = [line for line in (run.folder.path / "drift.csv").read_text().splitlines() if "not read" in line]
+    assert line.startswith(f"{TERM1},C2,course,not read,")
+    synced.remap("C1", status="inactive")
+    assert {next_ for next_, _ in synced.drift().told().values()} == {"frozen"}
+
+
+def test_a_mapping_that_is_inactive_has_its_course_looked_at_and_left(synced: World) -> None:
+    """Rule C2: nothing of it is mended, and it is seen all the same; rule C4 alike."""
+    synced.by_hand.delete_group("C2", "G1")
+    for change in (lambda: synced.remap("C2", status="inactive"), lambda: synced.unmap("C2")):
+        change()
+        run = synced.drift()
+        assert {key[:3]: next_ for key, (next_, _) in run.told().items()} == {
+            ("group", "C2", "G1"): "frozen",
+            ("membership", "C2", "G1"): "frozen",
+        }
+        agrees(synced, run)
+
+
+def test_what_the_circuit_breaker_would_hold_names_the_rule(synced: World) -> None:
+    synced.configure(breaker={"renames": {"fraction": 0, "floor": 0}})
+    synced.by_hand.edit_group("C1", "G1", name="Other")
+    run = synced.drift()
+    assert list(run.told().values()) == [
+        ("would be held", "renames holds it; approved, it gets what the source says (P6)")
+    ]
+    agrees(synced, run)
+    assert len(synced.approvals()) == 1, "the sync asks; the look has not"
+
+
+def test_a_source_that_cannot_be_read_hides_nothing(synced: World) -> None:
+    """What the next run does is unknown, and why; a frozen term's does nothing, whatever its source."""
+    synced.by_hand.delete_group("C1", "G2")
+    synced.source.execute("ALTER TABLE remote_groups RENAME TO gone")
+    run = synced.drift()
+    assert run.errors == {}
+    assert len(run.rows()) == 3
+    assert {next_ for next_, _ in run.told().values()} == {"unknown"}
+    assert run.terms[TERM1]["unknown"].startswith("no plan could be made: extract: ")
+    assert "What the next run would do is unknown" in run.page
+    synced.set_state(TERM1, "frozen")
+    run = synced.drift()
+    assert set(run.told().values()) == {("frozen", "the term is frozen: its runs write nothing (C2)")}
+
+
+def test_c5_open_terms_are_looked_at_and_one_that_fails_hides_no_other(synced: World) -> None:
+    """Add-only and frozen ones too, whatever their last day; those that are closed or have ended are not."""
+    token = synced.token
+    synced.by_hand.delete_group("C1", "G2")
+
+    def fail(on: bool) -> None:
+        synced.token = "0123456789abcdef0123456789abcdef" if on else token
+
+    run = synced.drift(before={TERM1: lambda: fail(True), TERM2: lambda: fail(False)})
+    assert list(run.errors) == [TERM1, "report"]
+    assert f"FAILED: not looked at: {TERM1}." in str(run.errors["report"])
+    assert [(term, one["ok"]) for term, one in run.terms.items()] == [(TERM1, False), (TERM2, True)]
+    assert "does not know the token" in run.page
+    synced.set_state(TERM2, "closed")
+    assert list(synced.drift().terms) == [TERM1]
+    synced.now = IN_TERM2
+    none = synced.drift()
+    assert (none.errors, none.terms, "No term is open" in none.page) == ({}, {}, True)
+    synced.set_state(TERM1, "add-only")
+    assert {next_ for next_, _ in synced.drift().told().values()} == {"mends"}
+
+
+def test_a6_it_runs_beside_a_sync_and_leaves_out_what_that_is_writing(
+    synced: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the lease: here after the intent is on disk, and before the call is sent."""
+    synced.source.group("C1", "G3", name="Group 3")
+    synced.source.members("C1", "G3", "dan")
+    found: list[Drifts] = []
+    intend = RunJournal.intend
+
+    def look(self: RunJournal, intents: Any) -> list[int]:
+        entries = intend(self, intents)
+        if not found:
+            found.append(synced.drift())
+        return entries
+
+    monkeypatch.setattr(RunJournal, "intend", look)
+    run = synced.sync(run_id="the-sync", before={"apply": lambda: synced.by_hand.delete_group("C2", "G1")})
+    assert (run.failed_step, len(found)) == (None, 1), run.error
+    [drift] = found
+    assert (drift.errors, drift.writes) == ({}, 0)
+    assert drift.not_read() == {"C1": "run the-sync was writing to it, or what it wrote is not known yet"}
+    assert ("group", "C2", "G1", "missing") in drift.told()
+    assert synced.drift().not_read() == {}
+
+
+def test_a5_what_an_interrupted_run_left_open_is_not_settled_by_a_look(synced: World) -> None:
+    synced.edit_state("UPDATE journal SET outcome = NULL WHERE course = 'C1' AND kind = 'group'")
+    journal = synced.journal
+    run = synced.drift()
+    assert list(run.not_read()) == ["C1"]
+    assert (run.writes, synced.journal) == (0, journal)
+
+
+def test_a_missing_group_says_what_still_refers_to_it(synced: World) -> None:
+    group = synced.moodle.groups("C1")["G2"].id
+    condition = {"op": "&", "c": [{"type": "group", "id": group}], "showc": [True]}
+    synced.activity("C1", availability=condition)
+    synced.by_hand.delete_group("C1", "G2")
+    run = synced.drift()
+    assert [row["used_by"] for row in run.rows() if row["what"] == "missing"] == ["restriction of page Reading"]
+    assert "used by: restriction of page Reading" in run.page
+
+
+def test_w3_people_are_told_by_source_key_only(synced: World) -> None:
+    synced.user("zoltan", firstname="Zoltan", lastname="Quillfeather")
+    synced.enrol("C1", "zoltan")
+    synced.source.members("C1", "G1", "zoltan")
+    synced.sync()
+    synced.by_hand.remove_member("C1", "G1", "zoltan")
+    run = synced.drift()
+    assert run.terms[TERM1]["people"] == 1
+    assert "<td>zoltan</td>" in run.page
+    every = run.page + (run.folder.path / "drift.csv").read_text() + (run.folder.path / "drift.json").read_text()
+    assert "Quillfeather" not in every
+
+
+# --- who is told
+
+
+def test_w2_drift_above_a_limit_is_told_once_and_once_that_it_is_over(synced: World) -> None:
+    """Twice as much is news; what was not read takes nothing for over; the sync's alerts are not touched."""
+    synced.configure(
+        NO_BREAKER,
+        alerts={"channels": [{"mail": "groupsync_mail", "to": ["team@example.ac.uk"]}]},
+        drift={"objects": 0, "inside": 1},
+    )
+    told: list[Message] = []
+
+    def look() -> list[str]:
+        run, deployment, before = synced.drift(), synced.deployment(), len(told)
+        for term, seen, moment in seen_in(deployment, run.run_id):
+            place = Place("sandbox", "https://moodle.example.ac.uk", term, run.run_id, "https://airflow/run", term)
+            for _ in range(2):  # cleared, the task tells nobody again
+                speak(
+                    deployment.settings.alerts, deployment.runs_root, place, seen, moment, deployment.now(),
+                    lambda _, __, message: told.append(message),
+                )  # fmt: skip
+        return [one.subject.removeprefix("groupsync sandbox: ") for one in told[before:]]
+
+    assert look() == []
+    synced.by_hand.remove_member("C1", "G1", "ann")
+    assert look() == [], "as many as are allowed"
+    synced.by_hand.edit_group("C1", "G1", name="Other")
+    assert look() == [f"WARNING {TERM1}: Moodle is no longer as it was last applied"]
+    assert "groupings and groups that are missing or changed: 1; limit 0" in told[-1].text
+    assert "the next run: 2 mends" in told[-1].text
+    assert "ann" not in told[-1].text
+    assert look() == [], "the same state"
+    synced.by_hand.edit_group("C1", "G2", name="More")
+    assert look() == [f"WARNING {TERM1}: Moodle is no longer as it was last applied"], "twice as much"
+    synced.sync()
+    synced.edit_state("UPDATE journal SET outcome = NULL WHERE course = 'C2' AND kind = 'group'")
+    assert look() == [f"WARNING {TERM1}: drift: 1 course could not be read"]
+    synced.edit_state("UPDATE journal SET outcome = 'done' WHERE course = 'C2' AND kind = 'group'")
+    [over] = look()
+    assert over.startswith(f"OVER {TERM1}: all is well again")
+    synced.token = "0123456789abcdef0123456789abcdef"
+    assert [one.partition(": ")[2] for one in look()] == ["look_at_term: a setting or a connection is wrong"] * 2, "each term"
+
+
+def test_the_limits_are_no_part_of_the_configuration_that_a_plan_is_judged_by(synced: World) -> None:
+    before = configuration_digest(synced.deployment())
+    synced.configure(drift={"objects": 3})
+    assert configuration_digest(synced.deployment()) == before
+
+
+def test_what_the_asset_event_says(synced: World) -> None:
+    synced.by_hand.remove_member("C1", "G1", "ann")
+    drifts = synced.drift()
+    [(uri, extra)] = events_of("look", synced.deployment(), Looking(drifts.run_id, TERM1), "https://p").items()
+    assert uri == "x-groupsync://drift"
+    assert extra["counts"] == [{"kind": "membership", "what": "no longer a member", "next": "mends", "count": 1}]
+    assert (extra["term"], extra["people"], extra["not_read"], extra["page"]) == (TERM1, 1, 0, "https://p")
