@@ -394,7 +394,9 @@ def test_w2_drift_above_a_limit_is_told_once_and_once_that_it_is_over(synced: Wo
     [over] = look()
     assert over.startswith(f"OVER {TERM1}: all is well again")
     synced.token = "0123456789abcdef0123456789abcdef"
-    assert [one.partition(": ")[2] for one in look()] == ["look_at_term: a setting or a connection is wrong"] * 2, "each term"
+    assert [one.partition(": ")[2] for one in look()] == ["look_at_term: a setting or a connection is wrong"] * 2, (
+        "each term"
+    )
 
 
 def test_the_limits_are_no_part_of_the_configuration_that_a_plan_is_judged_by(synced: World) -> None:

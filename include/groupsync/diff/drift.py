@@ -52,7 +52,8 @@ def drift_of(managed: Mapping[str, pd.DataFrame], snapshot: Snapshot, left_out: 
 class _Places:
     """Courses by id, with the key that Moodle has now; objects by kind and id, as Moodle and as the ledger has them."""
 
-    courses: Mapping[int, str | None]
+    courses: Mapping[int, str]
+    keys_now: Mapping[int, str | None]
     there: Mapping[tuple[str, int], Row]
     applied: Mapping[tuple[str, int], str]
 
@@ -64,9 +65,11 @@ class _Places:
             for row in rows(getattr(snapshot, f"{kind}s"))
         }
         applied = {(row["kind"], row["moodle_id"]): row["idnumber"] for row in rows(objects)}
-        return cls(
-            dict(zip(snapshot.courses["course_id"], _or_none(snapshot.courses["course"]), strict=True)), there, applied
-        )
+        then = dict(zip(objects["course_id"], objects["course"], strict=True))
+        keys_now = {row["course_id"]: row["course"] for row in rows(snapshot.courses)}
+        # One that has lost its key is still told by the one that it had.
+        courses = {at: key or then.get(at, f"#{at}") for at, key in keys_now.items()}
+        return cls(courses, keys_now, there, applied)
 
     def now(self, kind: Kind, moodle_id: int) -> str | None:
         """The key by which a plan names the object; None where it is gone."""
@@ -79,14 +82,10 @@ class _Places:
         return known or keys.without_idnumber(moodle_id)
 
 
-def _or_none(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), None)
-
-
 def _courses(objects: pd.DataFrame, places: _Places) -> Iterator[Row]:
     """Courses that no longer have the key under which something was applied: no row finds them."""
     for row in rows(objects[["course_id", "course"]].drop_duplicates("course_id")):
-        now = places.courses[row["course_id"]]
+        now = places.keys_now[row["course_id"]]
         if now != row["course"]:
             yield {**row, "kind": COURSE, "what": What.COURSE_KEY, "applied": row["course"], "now": now}
 
@@ -96,7 +95,7 @@ def _objects(objects: pd.DataFrame, places: _Places) -> Iterator[Row]:
         kind, now = row["kind"], places.there.get((row["kind"], row["moodle_id"]))
         base = {
             **{name: row[name] for name in ("course_id", "kind", "moodle_id", "module")},
-            "course": places.courses[row["course_id"]] or row["course"],
+            "course": places.courses[row["course_id"]],
             kind: row["idnumber"],
             f"at_{kind}": places.now(Kind(kind), row["moodle_id"]),
         }
