@@ -38,6 +38,15 @@ def moodle_asset() -> Asset:
     return Asset(name="groupsync moodle", uri=MOODLE)
 
 
+def drift_asset() -> Asset:
+    """Of `look_at_term`: an event a term."""
+    from airflow.sdk import Asset
+
+    from include.groupsync.model.lineage import DRIFT
+
+    return Asset(name="groupsync drift", uri=DRIFT)
+
+
 def leave_events(step: str, context: Any, deployment: Deployment, run: Run) -> None:
     """Say of each of the task's assets what this run has to do with it; inside a task only."""
     from sync_steps import run_page

@@ -46,13 +46,13 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import RESTORE_DAG, run_name
+from include.groupsync.model.run_path import DRIFT_DAG, RESTORE_DAG, run_name
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.quality.judge import Judgement, judge
 from include.groupsync.report.summary import findings_of
 from include.groupsync.settings import Settings, load_settings
 from include.groupsync.state.database import initialise
-from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS, Deployment, Run, arm, step
+from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS, Deployment, Run, arm, drift, step
 from include.groupsync.steps.approve import Request, answered, question
 from include.groupsync.steps.arm import FOLDER as ARMING_FOLDER
 from include.groupsync.steps.arm import Arming
@@ -237,6 +237,46 @@ class Outcome:
     def reasons(self, severity: str | None = None) -> list[str]:
         """The findings' reasons, of one severity or of all."""
         return [f["reason"] for f in self.findings if severity in (None, f["severity"])]
+
+
+@dataclass(frozen=True)
+class Drifts:
+    """What a run of the drift report left; ``errors`` by term, and ``report``."""
+
+    run_id: str
+    errors: dict[str, Exception]
+    calls: list[ServerCall]
+    folder: RunFolder
+
+    @property
+    def writes(self) -> int:
+        """The calls of functions that write, counted at the server."""
+        return sum(call.writes for call in self.calls)
+
+    @property
+    def terms(self) -> dict[str, dict[str, Any]]:
+        """What is said of each term."""
+        return {one["term"]: one for one in self.folder.json("drift")["terms"]}
+
+    def rows(self, term: str = TERM1) -> list[dict[str, Any]]:
+        """Every drift of the term."""
+        return rows(self.folder.frame(f"{term}/drift"))
+
+    def not_read(self, term: str = TERM1) -> dict[str, str]:
+        """Why each course was not read."""
+        return {row["course"]: row["reason"] for row in rows(self.folder.frame(f"{term}/not_read"))}
+
+    def told(self, term: str = TERM1) -> dict[tuple[str, ...], tuple[str, str]]:
+        """What became of each thing, in short, and what the next run does: ``("group", "C1", "G1")``."""
+        parts = ("kind", "course", "grouping", "group", "user", "what")
+        return {
+            tuple(row[part] for part in parts if row[part] is not None): (row["next"], row["why"])
+            for row in self.rows(term)
+        }
+
+    @property
+    def page(self) -> str:
+        return (self.folder.path / "report.html").read_text(encoding="utf-8")
 
 
 def _short(changes: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -573,6 +613,24 @@ class World:
             courses="\n".join(courses), every=every, switch=switch, who=who,
         )  # fmt: skip
         return self._one_by_one(run, {"set_course_switch": lambda: set_course_switch(self.deployment(), run)})
+
+    def drift(self, *, before: Mapping[str, Callable[[], Any]] | None = None) -> Drifts:
+        """One run over all open terms, as its DAG does them; ``before`` does something right before a term."""
+        self._runs += 1
+        run_id, errors = run_name(DRIFT_DAG, f"run-{self._runs}"), {}
+        seen = len(self._log.calls)
+        for term in drift.begin(self.deployment(), run_id):
+            (before or {}).get(term, lambda: None)()
+            try:
+                drift.look(self.deployment(), drift.Looking(run_id, term))
+            except GroupsyncError as error:
+                errors[term] = error
+        try:
+            drift.report(self.deployment(), run_id)
+        except GroupsyncError as error:
+            errors["report"] = error
+        calls = [call for call in self._log.calls[seen:] if not call.by_hand]
+        return Drifts(run_id, errors, calls, drift.folder_of(self.deployment(), run_id))
 
     def _one_by_one(self, run: Run, steps: Mapping[str, Callable[[], None]]) -> Outcome:
         """Steps that belong to no sync, up to the first that fails."""

@@ -62,17 +62,19 @@ class _Blackout(_Days):
     name: str = Field(min_length=1)
 
 
+def _whole_minutes(value: time) -> time:
+    if value != value.replace(second=0, microsecond=0, tzinfo=None):
+        raise ValueError("a time of day in hours and minutes, such as 02:00; its zone is the calendar's")
+    return value
+
+
+_Nightly = Annotated[ClockTime, AfterValidator(_whole_minutes)]
+
+
 class _Schedule(Strict):
     hourly_weeks: tuple[int, ...] = (0, 1)
-    nightly: ClockTime = time(2)
+    nightly: _Nightly = time(2)
     recess_day: str | None = "sunday"
-
-    @field_validator("nightly")
-    @classmethod
-    def _whole_minutes(cls, value: time) -> time:
-        if value != value.replace(second=0, microsecond=0, tzinfo=None):
-            raise ValueError("a time of day in hours and minutes, such as 02:00; its zone is the calendar's")
-        return value
 
     @field_validator("recess_day")
     @classmethod
@@ -90,6 +92,7 @@ class _Calendar(Strict):
     timezone: Zone = "UTC"
     # YAML reads `off` as false.
     schedule: _Schedule | None = None
+    drift: _Nightly | None = None
     warn_weeks: int = Field(6, ge=0, le=52)
     years: dict[str, _Year] | None = None
     terms: dict[str, _Term]
@@ -100,6 +103,13 @@ class _Calendar(Strict):
     def _off(cls, value: Any) -> Any:
         if value is True:
             raise ValueError("'off', or the schedule's keys; docs/settings.md has them")
+        return None if value is False else value
+
+    @field_validator("drift", mode="before")
+    @classmethod
+    def _drift_off(cls, value: Any) -> Any:
+        if value is True:
+            raise ValueError("'off', or a time of day, such as 05:00")
         return None if value is False else value
 
 
@@ -121,6 +131,7 @@ def load_calendar(path: Path) -> Calendar:
         timezone=parsed.timezone,
         schedule=None if parsed.schedule is None else parsed.schedule.rule,
         warn_weeks=parsed.warn_weeks,
+        drift_at=parsed.drift,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from include.groupsync.alert_settings import Alerts
 from include.groupsync.breaker_settings import BreakerLimits, Strict
 from include.groupsync.calendar_settings import ClockTime, Zone
+from include.groupsync.drift_settings import DriftLimits
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.effective import MAPPING_KEY
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
@@ -202,6 +203,7 @@ class Settings(Strict):
     breaker: BreakerLimits = BreakerLimits()
     approval: ApprovalSettings = ApprovalSettings()
     alerts: Alerts = Alerts()
+    drift: DriftLimits = DriftLimits()
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,7 @@ from tests.world import MOODLE, SETTINGS, SOURCE, STATE, TERM1, World
 
 SYNC, RELEASE, ARM = "moodle_group_sync", "moodle_group_release", "moodle_group_arm"
 RESTORE, TERM_STATE = "moodle_group_restore", "moodle_term_state"
-EXCEPTION, SWITCH = "moodle_member_exception", "moodle_course_switch"
+EXCEPTION, SWITCH, DRIFT = "moodle_member_exception", "moodle_course_switch", "moodle_group_drift"
 
 
 @dataclass

@@ -3,15 +3,21 @@
 import ast
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.groupsync.model.frames import rows
 from include.groupsync.state.ledger import load_exceptions
 from include.groupsync.steps import RELEASE_STEPS, RESTORE_STEPS, STEPS
+from sandbox.airflow.environment import airflow_environment
+from sandbox.airflow.server import free_port
 from tests.conftest import ROOT
-from tests.dags.conftest import ARM, EXCEPTION, RELEASE, RESTORE, SWITCH, SYNC, TERM_STATE, Probe, connections
+from tests.dags.conftest import ARM, DRIFT, EXCEPTION, RELEASE, RESTORE, SWITCH, SYNC, TERM_STATE, Probe, connections
 from tests.world import TERM1, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -291,3 +297,78 @@ def test_m6_an_exception_is_set_by_form_and_the_log_does_not_say_of_whom(
     with world.deployment().state.connect() as link:
         [held] = rows(load_exceptions(link))
     assert (held["user"], held["what"], held["reason"]) == ("zoe.4711", "exclude", "asked for")
+
+
+def test_the_look_for_drift_has_a_task_a_term_and_is_green_whatever_it_finds(
+    seen: dict[str, Any], probe: Probe, world: World
+) -> None:
+    """An event a term; it takes no slot from the run that is writing."""
+    assert upstream_of(seen, DRIFT) == {
+        "open_terms": [], "look_at_term": ["open_terms"], "report": ["look_at_term"], "alert": ["report"],
+        "succeeded": ["report"],
+    }  # fmt: skip
+    tasks = seen["dags"][DRIFT]["tasks"]
+    assert {name for name, task in tasks.items() if task["trigger_rule"] == "all_done"} == {"report", "alert"}
+    assert (seen["dags"][DRIFT]["max_active_runs"], tasks["look_at_term"]["pool"]) == (1, "default_pool")
+    assert probe.run(world)["state"] == "success", probe.last_words
+    world.by_hand.remove_member("C1", "G1", "ann")
+    by_hand = world.site.writing_calls()
+    run = probe.ask(dag=DRIFT, conf={}, environment=connections(world))
+    assert (run["state"], set(run["tasks"].values())) == ("success", {"success"}), probe.last_words
+    assert world.site.writing_calls() == by_hand
+    [page] = (world.folder / "runs" / "drift").glob(f"{DRIFT}.*/report.html")
+    assert "no longer a member" in page.read_text("utf-8")
+    assert run["assets"]["x-groupsync://drift"]["environment"] == "sandbox"
+    world.token = "0123456789abcdef0123456789abcdef"
+    failed = probe.ask(dag=DRIFT, conf={}, environment=connections(world))
+    assert (failed["state"], failed["tasks"]) == (
+        "failed",
+        {
+            "open_terms": "success", "look_at_term": "failed", "report": "failed", "alert": "success",
+            "succeeded": "upstream_failed",
+        },
+    )  # fmt: skip
+    assert "FAILED: not looked at: " in probe.words
+
+
+def test_the_look_for_drift_has_one_time_a_night_by_the_calendars_clock(tmp_path: Path) -> None:
+    """Both times that clocks change too; off, or in a calendar that is wrong, there is none, and the DAG stays."""
+    calendar = yaml.safe_load((ROOT / "include/config/terms.yaml").read_text("utf-8"))
+    written = {"off": {}, "on": {"drift": "01:30"}, "wrong": {"drift": "half past one"}}
+    for name, more in written.items():
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(calendar | more), encoding="utf-8")
+    environment = airflow_environment(ROOT, tmp_path, free_port(0))
+    environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'plugins'}"
+    told = subprocess.run(
+        [sys.executable, "-c", _NIGHTS, str(tmp_path)], env=environment, text=True, capture_output=True, check=True
+    )
+    assert told.stdout.splitlines()[-3:] == [
+        "None None",
+        "2026-10-24T00:30 2026-10-25T01:30 2026-10-26T01:30",
+        "2027-03-27T01:30 2027-03-28T01:30 2027-03-29T00:30",
+    ]
+
+
+_NIGHTS = """
+import os, sys
+import pendulum
+from airflow.timetables.base import TimeRestriction
+from airflow.timetables.trigger import CronTriggerTimetable
+from drift_steps import drift_schedule
+
+def schedule(name):
+    os.environ["GROUPSYNC_CALENDAR"] = f"{sys.argv[1]}/{name}.yaml"
+    return drift_schedule()
+
+print(schedule("off"), schedule("wrong"))
+given = schedule("on")
+nightly = CronTriggerTimetable(given.expression, timezone=given.timezone)
+for since in ("2026-10-23T12:00", "2027-03-26T12:00"):
+    last, found = None, []
+    for _ in range(3):
+        restriction = TimeRestriction(earliest=pendulum.parse(since), latest=None, catchup=True)
+        info = nightly.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        last = info.data_interval
+        found.append(info.run_after.isoformat()[:16])
+    print(*found)
+"""

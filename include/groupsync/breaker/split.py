@@ -33,6 +33,18 @@ def split(plan: Plan, verdict: Verdict) -> Split:
     return Split(released=plan.only(~held), held=plan.only(held), releasable=plan.only(held & ~blocked))
 
 
+def held_by(plan: Plan, verdict: Verdict) -> list[str | None]:
+    """For each change the rules that hold or block it, '' where it waits for what is held; None where it goes on."""
+    held, _ = _masks(plan.frame, verdict)
+    blocking = sorted({trip.rule for trip in verdict.blocked})
+    found = [list(blocking) if waits else None for waits in held]
+    for rule in sorted({trip.rule for trip in verdict.trips}) if not blocking else ():
+        reached = _reached(plan.frame, [trip for trip in verdict.trips if trip.rule == rule])
+        for at in (reached & held).to_numpy().nonzero()[0]:
+            found[at].append(rule)  # type: ignore[union-attr]  # what is reached is held
+    return [None if rules is None else ", ".join(rules) for rules in found]
+
+
 def with_approved(plan: Plan, verdict: Verdict, courses: Collection[str] | None) -> Split:
     """The plan in two, once a person has approved what is held in these courses (None: in all): it goes with the rest.
 

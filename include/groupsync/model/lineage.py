@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-PLAN, MOODLE = "x-groupsync://plan", "x-groupsync://moodle"
+PLAN, MOODLE, DRIFT = "x-groupsync://plan", "x-groupsync://moodle", "x-groupsync://drift"
 _DATASETS = ("mappings", "groupings", "groups", "memberships")
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 SYNC_DAG, RELEASE_DAG, RESTORE_DAG = "moodle_group_sync", "moodle_group_release", "moodle_group_restore"
+DRIFT_DAG = "moodle_group_drift"
 
 
 def run_name(dag_id: str, run_id: str) -> str:
@@ -15,7 +16,7 @@ def run_name(dag_id: str, run_id: str) -> str:
 
 def dag_run(name: str) -> tuple[str, str]:
     """The DAG and its run's own id, of what ``run_name`` calls it."""
-    for dag_id in (RELEASE_DAG, RESTORE_DAG):
+    for dag_id in (RELEASE_DAG, RESTORE_DAG, DRIFT_DAG):
         if name.startswith(f"{dag_id}."):
             return dag_id, name.removeprefix(f"{dag_id}.")
     return SYNC_DAG, name

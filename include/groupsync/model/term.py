@@ -4,7 +4,7 @@ Read by Airflow's scheduler too, so it imports no library of frames.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -121,13 +121,15 @@ class Blackout:
 @dataclass(frozen=True)
 class Calendar:
     """All terms, in the order of their first day; ``blackouts`` as they are written down; ``timezone`` is the clock
-    that its days are told by, and ``schedule`` None where nothing runs by itself."""
+    that its days are told by, and ``schedule`` None where nothing runs by itself; ``drift_at`` is when it is looked for
+    drift each night, None: never."""
 
     terms: tuple[Term, ...]
     blackouts: tuple[Blackout, ...] = ()
     timezone: str = "UTC"
     schedule: Schedule | None = None
     warn_weeks: int = 6
+    drift_at: time | None = None
 
     @property
     def zone(self) -> ZoneInfo:

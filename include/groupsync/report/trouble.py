@@ -231,5 +231,55 @@ def not_released(message: str) -> Condition | None:
     )
 
 
+def drifted(told: Mapping[str, Any], limits: Mapping[str, int | None]) -> Condition | None:
+    """What in Moodle is no longer as last applied, where it is above a limit; None where nothing is.
+
+    ``told`` is what the look at a term has found.  Twice as much as when it was told, or another kind, is news.
+    """
+    counts = {"objects": told["objects"], "inside": told["inside"], "courses": told["not_read"]}
+    over = {name: (counts[name], limit) for name, limit in limits.items() if limit is not None and counts[name] > limit}
+    if not over:
+        return None
+    lines = [f"{_DRIFT[name]}: {count:,}; limit {limit:,}" for name, (count, limit) in over.items()]
+    by_next: dict[str, int] = {}
+    for one in told["counts"]:
+        by_next[one["next"]] = by_next.get(one["next"], 0) + one["count"]
+    lines += [f"the next run: {', '.join(f'{n:,} {next_}' for next_, n in sorted(by_next.items()))}"] if by_next else []
+    lines += [f"{_many(told['courses'], 'course')}, {told['people']:,} people"] if by_next else []
+    return Condition(
+        key="drift",
+        severity=Severity.WARNING,
+        what="Moodle is no longer as it was last applied"
+        if {"objects", "inside"} & over.keys()
+        else f"drift: {_many(told['not_read'], 'course')} could not be read",
+        todo="See the run's page: what somebody changed, who is affected, and whether the next run mends it.",
+        aspects=frozenset(
+            f"{name} x{2**power}"
+            for name, (count, limit) in over.items()
+            for power in range((count // max(limit, 1)).bit_length())
+        ),
+        numbers=tuple(lines),
+    )
+
+
+_DRIFT = {
+    "objects": "groupings and groups that are missing or changed",
+    "inside": "links and memberships that are gone or moved, of groups that are there",
+    "courses": "courses that were not read",
+}
+
+
+def not_looked_at(error: str) -> Condition:
+    """A term that the look for drift failed on."""
+    return Condition(
+        key="drift_look",
+        severity=Severity.ERROR,
+        what=f"look_at_term: {_WHAT.get(error, f'an unexpected error ({error})')}",
+        todo="Read the log of the term's look_at_term. What the sync does is not touched by it.",
+        aspects=frozenset({error}),
+        numbers=(_NOTHING_WRITTEN,),
+    )
+
+
 def _many(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -23,6 +23,15 @@ def unsettled_runs(link: sa.Connection) -> list[tuple[str, str]]:
     return [(row.run_id, row.term or "") for row in link.execute(several.order_by(JOURNAL.c.run_id))]
 
 
+def written_since(link: sa.Connection, entry: int) -> dict[int, str]:
+    """The courses, by id, that were written to after that entry, or of which somebody is still to find out whether
+    they were; with the run that did."""
+    moving = sa.select(JOURNAL.c.course_id, sa.func.max(JOURNAL.c.run_id)).where(
+        sa.or_(JOURNAL.c.entry > entry, UNSETTLED)
+    )
+    return {row[0]: row[1] for row in link.execute(moving.group_by(JOURNAL.c.course_id))}
+
+
 def last_entry(link: sa.Connection) -> int:
     """The number of the journal's last entry; 0 if it is empty."""
     return link.execute(sa.select(sa.func.max(JOURNAL.c.entry))).scalar() or 0

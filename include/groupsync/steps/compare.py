@@ -32,12 +32,9 @@ from include.groupsync.model.protection import Protection
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope
 from include.groupsync.model.snapshot import Snapshot
-from include.groupsync.model.term import TermState
 from include.groupsync.source.clean import CLEAN
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
-from include.groupsync.steps.states import claims_stay
-
-_LASTING = (TermState.ADD_ONLY, TermState.FROZEN)  # their claims do not end with the term's last day
+from include.groupsync.steps.states import claims_stay, open_terms
 
 
 @recorded
@@ -116,12 +113,9 @@ def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
 def policy_of(deployment: Deployment, run: Run, folder: RunFolder) -> Policy:
     """The settings, the calendar's word on this day, and what people say of the terms, for the rules."""
     settings, calendar = deployment.settings, deployment.calendar
-    states = folder.frame("ledger/term_states")
-    closed = frozenset(states.loc[states["state"] == str(TermState.CLOSED), "term"])
-    lasting = frozenset(states.loc[states["state"].isin([str(one) for one in _LASTING]), "term"])
     return Policy(
         term=run.term_key,
-        open_terms=(calendar.open_on(deployment.today) | lasting) - closed,
+        open_terms=open_terms(deployment, folder.frame("ledger/term_states")),
         later_terms=calendar.later_than(run.term_key),
         on_name_collision=settings.on_name_collision,
         adopt_same_name=settings.adopt_same_name,

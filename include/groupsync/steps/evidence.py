@@ -139,7 +139,8 @@ def configuration_digest(deployment: Deployment) -> str:
     """SHA-256 over settings, statements, and the calendar's terms and blackouts; the settings hold no secret, nor does
     this.
 
-    When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.
+    When it runs, and who is told of what, changes nothing of what a run does: schedule, ``alerts`` and ``drift`` are
+    left out.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {table.sql for table in settings.tables.values()} | set(settings.freshness.values())
@@ -151,7 +152,7 @@ def configuration_digest(deployment: Deployment) -> str:
     }
     calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
     whole = {
-        "settings": settings.model_dump(mode="json", exclude={"alerts"}),
+        "settings": settings.model_dump(mode="json", exclude={"alerts", "drift"}),
         "statements": statements,
         "calendar": calendar,
     }

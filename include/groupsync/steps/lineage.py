@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from include.groupsync.model.lineage import MOODLE, PLAN, sources
+from include.groupsync.model.lineage import DRIFT, MOODLE, PLAN, sources
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.steps.run import Deployment, Run, step_records
 
@@ -19,6 +19,8 @@ def events_of(step: str, deployment: Deployment, run: Run, page: str) -> dict[st
         return {PLAN: about | _planned(folder)}
     if step == "apply":
         return {MOODLE: about | {"site": deployment.moodle.url} | _applied(folder)}
+    if step == "look":
+        return {DRIFT: about | {name: value for name, value in folder.json("looked").items() if name != "unknown"}}
     return {}
 
 

@@ -115,8 +115,14 @@ def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -
 @recorded
 def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """The courses that the mappings speak of, with everything in them, and the ledger as it is now."""
-    settings, client = deployment.settings, client_of(deployment)
+    client = client_of(deployment)
     settled = settle(deployment, run, client)
+    return {**read_both(deployment, run, folder, client), "settled": settled, "calls": dict(client.calls)}
+
+
+def read_both(deployment: Deployment, run: Run, folder: RunFolder, client: MoodleClient) -> dict[str, int]:
+    """Ledger and Moodle into the folder, and how many courses that are; writes nothing elsewhere."""
+    settings = deployment.settings
     managed = save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.tables}
     scope = scope_of_rows(cleaned, settings, run.term(deployment), switches_of(run, folder))
@@ -137,8 +143,7 @@ def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     save_snapshot(folder, found)
     others = _others(client, cleaned, scope, found.users, settings)
     folder.save_frame("users", pd.concat([found.users, others]).drop_duplicates(), USERS)
-    counts = {"courses": len(courses), "courses_in_moodle": len(everywhere), "unread": len(found.unread)}
-    return {**counts, "settled": settled, "calls": dict(client.calls)}
+    return {"courses": len(courses), "courses_in_moodle": len(everywhere), "unread": len(found.unread)}
 
 
 def settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:

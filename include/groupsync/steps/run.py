@@ -16,7 +16,7 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import RELEASE_DAG, SYNC_DAG
+from include.groupsync.model.run_path import dag_run
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.moodle.client import MoodleClient
@@ -180,7 +180,7 @@ def recorded(body: Body[R]) -> Step[R]:
 def reader_of(deployment: Deployment, action: str, run: Run | None = None) -> Reader:
     """Who reads a source, for its own people to see: DAG, task and run."""
     sources = deployment.settings.sources
-    dag = RELEASE_DAG if run is not None and run.release else SYNC_DAG if run is not None else "groupsync"
+    dag = dag_run(run.run_id)[0] if run is not None else "groupsync"
     return Reader(
         module=dag,
         action=action,

@@ -15,6 +15,15 @@ from include.groupsync.state import switches, term_states
 from include.groupsync.steps.run import Deployment, Restoring, Run
 
 _READ = "ledger/term_states"
+_LASTING = (TermState.ADD_ONLY, TermState.FROZEN)  # their claims do not end with the term's last day
+
+
+def open_terms(deployment: Deployment, states: pd.DataFrame) -> frozenset[str]:
+    """The terms whose claims have not ended (rule C5): by the calendar's word on this day, and by what people say of
+    the terms (TERM_STATES)."""
+    closed = frozenset(states.loc[states["state"] == str(TermState.CLOSED), "term"])
+    lasting = frozenset(states.loc[states["state"].isin([str(one) for one in _LASTING]), "term"])
+    return (deployment.calendar.open_on(deployment.today) | lasting) - closed
 
 
 def state_read(run: Run, folder: RunFolder) -> tuple[TermState, int]:

@@ -140,6 +140,20 @@ def test_a_term_lies_in_its_academic_year_and_has_its_periods(
     assert load_calendar(calendar_of(tmp_path, {"T2": TERM}, years={"2025": YEAR})).terms[0].academic_year == "2025"
 
 
+def test_the_look_for_drift_is_off_until_a_time_is_given(tmp_path: Path) -> None:
+    """By YAML's own readings of both; anything else is refused."""
+    given = ({}, {"drift": False}, {"drift": None}, {"drift": 300}, {"drift": "05:30"})
+    found = [load_calendar(calendar_of(tmp_path, {"T2": TERM}, **more)).drift_at for more in given]
+    assert found == [None, None, None, time(5), time(5, 30)]
+    assert load_calendar(ROOT / "include/config/terms.yaml").drift_at is None
+    for wrong, words in (
+        (True, "drift: 'off', or a time of day, such as 05:00"),
+        ("05:00:30", "drift: a time of day in hours and minutes"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            load_calendar(calendar_of(tmp_path, {"T2": TERM}, drift=wrong))
+
+
 def test_who_asks_often_sees_an_edit_and_reads_no_file_twice(tmp_path: Path) -> None:
     """A file that is gone or broken is an error each time, and mended it is read again."""
     path = calendar_of(tmp_path, {"T2": TERM})

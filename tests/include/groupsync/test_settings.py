@@ -37,6 +37,7 @@ def refusal(tmp_path: Path, **changed: Any) -> str:
         ({"breaker": {"run_delets": None}}, "breaker.run_delets"),
         ({"breaker": {"run_deletes": {"percent": 5}}}, "breaker.run_deletes.percent"),
         ({"moodle": {"token": "x"}}, "moodle.token"),
+        ({"drift": {"groups": 5}}, "drift.groups"),
         ({"environments": {"uat": {"moodle": "https://x", "sites": []}}}, "environments.uat.sites"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.groupsync.breaker.split import Split, split
+from include.groupsync.breaker.split import Split, held_by, split
 from include.groupsync.model.change import Change
+from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
 from include.groupsync.model.things import Group, Grouping, Link
@@ -48,6 +50,33 @@ def test_b1_a_verdict_is_of_one_plan() -> None:
     """Another plan's is refused."""
     with pytest.raises(ValueError, match=r"^this verdict is another plan's$"):
         split(Plan.of_changes(deletes(Kind.GROUP, 2)), Verdict(Plan.of_changes(deletes(Kind.GROUP, 1)).digest, ()))
+
+
+@given(st.sets(st.sampled_from(["a", "b", "c"])), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_b2_each_held_change_has_the_rules_that_hold_it(rules: set[str], blocks: bool) -> None:
+    """None where it goes on, and nothing where it only waits for what is held; a blocked run's have what blocks it."""
+    reaches = {
+        "a": Reach(("delete",), ("group",)),
+        "b": Reach(("delete",), KINDS, course="C1"),
+        "c": Reach(("create",), ("group",)),
+    }
+    plan = Plan.of_changes(EVERYTHING)
+    trips = [Observation(one, "all", 1, 0, 1, None, True, "t", Effect.HOLD, reaches[one]) for one in sorted(rules)]
+    if blocks:
+        trips.append(Observation("z", "run", 1, 0, 1, None, True, "t", Effect.BLOCK))
+    verdict = Verdict(plan.digest, tuple(trips))
+    told = held_by(plan, verdict)
+    assert plan.only(pd.Series([one is not None for one in told])) == split(plan, verdict).held
+    for row, one in zip(rows(plan.frame), told, strict=True):
+        own = {
+            rule
+            for rule in rules
+            if row["action"] in reaches[rule].actions
+            and row["kind"] in reaches[rule].kinds
+            and reaches[rule].course in (None, row["course"])
+        }
+        assert set(filter(None, (one or "").split(", "))) == ({"z"} if blocks else own)
 
 
 def test_b2_without_a_trip_everything_goes_on() -> None:
