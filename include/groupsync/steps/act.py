@@ -81,7 +81,7 @@ def apply_part(
     Where the term's state forbids it, nothing more is sent (TermStateError).
     Cut into slices, the rest goes only after the canary's deletes were done and read back; ApplyError otherwise.
     """
-    client = client_of(deployment)
+    client = client_of(deployment, run)
     after = folder.json("plan")["journal_entry"]
     journal = RunJournal(deployment.state, run.run_id, claim_of(run, folder), deployment.now, after)
     counts: Counter[str] = Counter()
@@ -175,7 +175,7 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
 
     A course whose list is out of date, as somebody looked while it was written to, is healed.
     """
-    client, ids, released = client_of(deployment), _ids(folder), load_released(folder)
+    client, ids, released = client_of(deployment, run), _ids(folder), load_released(folder)
     counts, touched = _touched(folder)
     found: list[Finding] = []
     stale: dict[int, str] = {}

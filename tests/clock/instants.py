@@ -1,0 +1,172 @@
+"""A real Airflow at six moments of an academic year, its clock set: which runs it makes by itself, and when.
+
+What has to come is told by the calendar of ``test_schedule.py``, which shares nothing with the engine's.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from include.groupsync.model.run_path import find_run_folder
+from include.groupsync.model.schedule import Schedule
+from tests.clock.machine import Machine
+from tests.clock.shifted import ShiftedClock
+from tests.include.groupsync.model.test_schedule import DAYS, naively
+from tests.world import NO_BREAKER, WITH_TERMS, World
+
+ZONE = "Europe/London"
+SETTINGS = {**NO_BREAKER, **WITH_TERMS, "moodle": {"lease_wait": 60}}
+_NIGHT = clock_time(1, 30)  # the clock shows it twice in October, and leaves it out in March
+_STILL = 12.0  # seconds after an hour at which no run may come
+_TO_GO = timedelta(seconds=6)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Airflow is started at ``begins`` and meets each of ``looks``, UTC; what is between them is passed over."""
+
+    name: str
+    begins: datetime
+    looks: tuple[datetime, ...]
+    schedule: Schedule
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _moment(name: str, begins: str, looks: str, weeks: set[int], recess_day: str = "sunday") -> Moment:
+    return Moment(name, _utc(begins), tuple(map(_utc, looks.split())), Schedule(frozenset(weeks), _NIGHT, recess_day))
+
+
+MOMENTS = (
+    _moment(
+        "the clock is put back, every hour",
+        "2027-10-30T23:50",
+        "2027-10-31T00:00 2027-10-31T01:00 2027-10-31T02:00",
+        {5},
+    ),
+    _moment("last day of a term", "2027-12-17T01:20", "2027-12-17T01:30 2027-12-18T01:30 2027-12-19T01:30", set()),
+    _moment("recess", "2027-12-25T01:20", "2027-12-25T01:30 2027-12-26T01:30 2027-12-27T01:30", set()),
+    _moment(
+        "first day of a term",
+        "2028-01-09T01:20",
+        "2028-01-09T01:30 2028-01-09T23:00 2028-01-10T00:00 2028-01-10T01:00",
+        {1},
+    ),
+    _moment("the clock is put forward", "2028-03-26T00:50", "2028-03-26T01:00 2028-03-26T01:30", set()),
+    _moment("1 August", "2028-07-31T23:50", "2028-08-01T00:30 2028-08-01T01:30", set(), "tuesday"),
+)
+
+
+@dataclass
+class Seen:
+    """One moment that was met: the runs that the calendar has, and those that were made."""
+
+    moment: str
+    at: datetime
+    made_up: bool
+    expected: list[tuple[datetime, str]]
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def made(self) -> list[tuple[datetime, str]]:
+        return [(datetime.fromisoformat(one["run_after"]), one["partition_key"]) for one in self.runs]
+
+    @property
+    def late(self) -> list[float]:
+        """Seconds from the moment to each run."""
+        return [(datetime.fromisoformat(one["queued_at"]) - self.at).total_seconds() for one in self.runs]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Where it is not as the calendar says."""
+        found = [] if self.made == self.expected else [f"expected {self.expected}, made {self.made}"]
+        found += [f"{one['dag_run_id']} ended as {one['state']}" for one in self.runs if one["state"] != "success"]
+        found += [f"{one['dag_run_id']} is {one['run_type']}" for one in self.runs if one["run_type"] != "scheduled"]
+        terms = [report.get("term") for report in self.reports]
+        found += [] if terms == [term for _, term in self.made] else [f"the reports are of {terms}"]
+        if not self.made_up:
+            found += [f"made {late:.0f} s after its time" for late in self.late if not 0 <= late < 60]
+        return [f"{self.moment}, {self.at:%Y-%m-%d %H:%M} UTC: {one}" for one in found]
+
+
+def fill(world: World) -> None:
+    """For each term a course of its own, with something to do in it."""
+    for at, key in enumerate(DAYS):
+        course = f"COURSE-{key}"
+        world.course(course, users=["ann", "bob"])
+        world.map(course, module=f"M{at}", academic_year=key[:4], period=key[-2:])
+        for group in ("A", "B"):
+            world.source.group(course, f"{key}-{group}", name=f"Group {group}", module=f"M{at}", term=key)
+            world.source.members(course, f"{key}-{group}", "ann", module=f"M{at}", term=key)
+
+
+def write_calendar(path: Path, schedule: Schedule) -> None:
+    """The same terms, with that schedule."""
+    firsts = [date.fromisoformat(first) for first, _ in DAYS.values()]
+    terms: dict[str, Any] = {}
+    for (key, (first, last)), following in zip(DAYS.items(), [*firsts[1:], None], strict=True):
+        term = {"first_on": first, "last_on": last, "setid": "LIVE", "academic_year": key[:4], "periods": [key[-2:]]}
+        terms[key] = term | ({"recess_to": str(following - timedelta(days=1))} if following else {})
+    told = {
+        "hourly_weeks": sorted(schedule.hourly_weeks),
+        "nightly": f"{schedule.nightly:%H:%M}",
+        "recess_day": schedule.recess_day,
+    }
+    whole = {"timezone": ZONE, "schedule": told, "warn_weeks": 0, "terms": terms}
+    partial = path.with_suffix(".new")
+    partial.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    partial.replace(path)
+
+
+def expected_of(moment: Moment, last: datetime | None) -> Iterator[tuple[datetime, bool, list[tuple[datetime, str]]]]:
+    """When one looks, whether what is there then is made up for, and the runs that have to be there.
+
+    Of what was missed before it began the latest is made up for, of nine days, where there were runs before.
+    """
+    every = list(naively(ZONE, DAYS, moment.schedule))
+    missed = [one for one in every if moment.begins - timedelta(days=8) < one[0] <= moment.begins]
+    yield moment.begins, True, [one for one in missed[-1:] if last is not None and one[0] > last]
+    coming = [one for one in every if moment.begins < one[0] <= moment.looks[-1]]
+    assert {at for at, _ in coming} <= set(moment.looks), "a run would be passed over"
+    for look in moment.looks:
+        yield look, False, [one for one in coming if one[0] == look]
+
+
+def meet(machine: Machine, clock: ShiftedClock, moment: Moment, before: Sequence[dict[str, Any]]) -> Iterator[Seen]:
+    """Start Airflow at that moment, meet what comes, and stop it; ``before`` are the runs of the moments before."""
+    clock.set(moment.begins)
+    write_calendar(machine.calendar, moment.schedule)
+    machine.start()
+    last = max((datetime.fromisoformat(one["run_after"]) for one in before), default=None)
+    seen = {one["dag_run_id"] for one in before}
+    try:
+        for at, made_up, expected in expected_of(moment, last):
+            if not made_up:
+                clock.set(at - _TO_GO)
+                clock.sleep_until(at)
+            if not expected:
+                time.sleep(_STILL)
+            runs = [one for one in machine.wait_for_runs(len(seen) + len(expected)) if one["dag_run_id"] not in seen]
+            seen |= {one["dag_run_id"] for one in runs}
+            yield Seen(moment.name, at, made_up, expected, runs, [_report(machine, one) for one in runs])
+    finally:
+        machine.stop()
+
+
+def _report(machine: Machine, run: dict[str, Any]) -> dict[str, Any]:
+    """What the run has left; {} where it came not so far."""
+    folder = find_run_folder(machine.world.folder / "runs", run["dag_run_id"])
+    path = folder / "report.json" if folder else None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    return found
