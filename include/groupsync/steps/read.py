@@ -24,7 +24,7 @@ from include.groupsync.source.extract import REMOTE, read_dataset, read_freshnes
 from include.groupsync.source.mappings import in_scope, of_term
 from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.state import ledger, term_states
-from include.groupsync.state.history import unsettled_runs
+from include.groupsync.state.history import last_entry, unsettled_runs
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
@@ -142,8 +142,10 @@ def settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
 
 
 def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
-    """The ledger as it is now, into the folder: its frames by name (LEDGER), exceptions and states of terms beside."""
+    """The ledger as it is now, into the folder: its frames by name (LEDGER), exceptions, states of terms and the number
+    of the journal's last entry beside."""
     with deployment.state.connect() as link:
+        folder.save_json("ledger/journal", {"last_entry": last_entry(link)})  # first: what comes in between is looked at
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
     folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS_TOLD)
