@@ -19,7 +19,7 @@ def running(port: int | None = None, environment: Mapping[str, str] | None = Non
     """The address of a server without any database of ours, reached by a socket in its own folder or, with ``port``,
     on the loopback.
 
-    ``{database}`` in it is for a database's name; ``environment`` is laid over that of this process.
+    ``{database}`` in it is for a database's name; ``environment`` is what the server has besides.
     """
     initdb = find_postgresql()
     assert initdb is not None, "the test lacks the marker needs('postgresql')"
@@ -32,9 +32,10 @@ def running(port: int | None = None, environment: Mapping[str, str] | None = Non
         owner = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
 
     def run(program: str, *arguments: str) -> None:
-        command = [*owner, str(programs / program), "-D", str(home / "cluster"), *arguments]
-        everything = {**os.environ, **(environment or {})}
-        subprocess.run(command, check=True, capture_output=True, cwd=home, timeout=120, env=everything)
+        # Of the server alone: what changes the account should not have what is preloaded.
+        own = ["env", *(f"{name}={value}" for name, value in (environment or {}).items())]
+        command = [*owner, *own, str(programs / program), "-D", str(home / "cluster"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=home, timeout=120)
 
     try:
         run("initdb", "--username=test", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")

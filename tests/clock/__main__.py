@@ -37,9 +37,21 @@ def moments(folder: Path) -> list[str]:
     return [line for one in every for line in one.wrong]
 
 
+def backfill(folder: Path) -> list[str]:
+    """A backfill beside the nightly run; what was wrong."""
+    from tests.clock.evening import spend
+
+    print(telling.backfill_opening(), flush=True)
+    wrong: list[str] = []
+    for act in spend(folder):
+        print(telling.act(act), flush=True)
+        wrong += [f"{act.name}: {one}" for one in act.wrong]
+    return wrong
+
+
 def main() -> int:
     """Show it; 0 where all was as it has to be."""
-    parts: dict[str, Callable[[Path], list[str]]] = {"moments": moments}
+    parts: dict[str, Callable[[Path], list[str]]] = {"moments": moments, "backfill": backfill}
     parser = argparse.ArgumentParser(prog="python -m tests.clock", description=__doc__)
     parser.add_argument("part", nargs="?", choices=parts, help="one of the two; without it both")
     asked = parser.parse_args().part

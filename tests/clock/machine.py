@@ -36,6 +36,10 @@ class Machine:
         environment = airflow_environment(ROOT, folder / "airflow", server.free_port(_PORT)) | connections(world)
         environment |= {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address.format(database="airflow"),
+            # psycopg does both; Airflow would take asyncpg, which nothing else here needs.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": address.format(database="airflow").replace(
+                "psycopg2", "psycopg"
+            ),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             # Or what is newer than the clock says would be read again and again.
             "AIRFLOW__DAG_PROCESSOR__FILE_PARSING_SORT_MODE": "alphabetical",

@@ -37,7 +37,6 @@ class ShiftedClock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DISABLE_SHM": "1",  # each process looks for itself; nothing of one that was killed stays
             "NO_FAKE_STAT": "1",
         }
         self.python_path = str(folder)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
+    from tests.clock.backfill import Act, Wrote
     from tests.clock.instants import Seen
 
 _COLUMNS = (34, 23, 17, 12, 12, 9, 8)
@@ -39,6 +40,54 @@ def row(seen: "Seen") -> str:
         " ".join(str(one["state"]) for one in seen.runs),
     )
     return "\n".join([line, *(f"!! {one}" for one in seen.wrong)])
+
+
+def backfill_opening() -> str:
+    """What is shown."""
+    return "\n".join(
+        (
+            "Airflow with PostgreSQL by the true clock: backfills of three terms, three runs at a time, one of the terms",
+            "the current one, whose nightly run is due meanwhile. Times are minutes and seconds past the hour. 'apply' is",
+            "the task in Airflow, 'lease' when the run got the right to write, 'site' its first and last writing call as",
+            "Moodle's side noted them, 'journal' its first intent and last outcome.",
+        )
+    )
+
+
+def act(one: "Act") -> str:
+    """One backfill: the runs in the order in which they wrote."""
+    lines = ["", one.name.upper()]
+    if one.runs:
+        lines += [_wide("run", "ended", "apply", "lease", "calls", "site", "journal"), _wide(*("-" * w for w in _WIDE))]
+        lines += [_wrote(run) for run in sorted(one.runs, key=lambda run: run.at_site or (0.0, 0.0))]
+        lines.append(
+            f"{len(one.calls)} writing calls, none of one run between those of another" if not one.wrong else ""
+        )
+    return "\n".join([*lines, *(f"!! {what}" for what in one.wrong)])
+
+
+def _wrote(one: "Wrote") -> str:
+    kind, term = one.run["run_type"], one.run["partition_key"]
+    lease = _at(one.lease) if one.lease else ""
+    return _wide(
+        f"{kind} {term}", one.run["state"], _span(one.applying), lease, str(len(one.site)), _span(one.at_site),
+        _span(one.journal),
+    )  # fmt: skip
+
+
+def _span(span: tuple[float, float] | None) -> str:
+    return f"{_at(span[0])}-{_at(span[1])}" if span else "none"
+
+
+def _at(seconds: float) -> str:
+    return f"{seconds % 3600 // 60:02.0f}:{seconds % 60:04.1f}"
+
+
+_WIDE = (22, 8, 15, 7, 5, 15, 15)
+
+
+def _wide(*cells: str) -> str:
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, _WIDE, strict=True)).rstrip()
 
 
 def closing(part: str, wrong: Sequence[str], seconds: float) -> str:
