@@ -46,10 +46,10 @@ def backfill_opening() -> str:
     """What is shown."""
     return "\n".join(
         (
-            "Airflow with PostgreSQL by the true clock: backfills of three terms, three runs at a time, one of the terms",
-            "the current one, whose nightly run is due meanwhile. Times are minutes and seconds past the hour. 'apply' is",
-            "the task in Airflow, 'lease' when the run got the right to write, 'site' its first and last writing call as",
-            "Moodle's side noted them, 'journal' its first intent and last outcome.",
+            "Airflow with PostgreSQL by the true clock: backfills of three terms, three runs at a time, one of the",
+            "terms the current one, whose nightly run is due meanwhile. Times are minutes and seconds past the hour.",
+            "'apply' is the task in Airflow, 'lease' when the run got the right to write, 'site' its first and last",
+            "writing call as Moodle's side noted them, 'journal' its first intent and last outcome.",
         )
     )
 
@@ -60,9 +60,8 @@ def act(one: "Act") -> str:
     if one.runs:
         lines += [_wide("run", "ended", "apply", "lease", "calls", "site", "journal"), _wide(*("-" * w for w in _WIDE))]
         lines += [_wrote(run) for run in sorted(one.runs, key=lambda run: run.at_site or (0.0, 0.0))]
-        lines.append(
-            f"{len(one.calls)} writing calls, none of one run between those of another" if not one.wrong else ""
-        )
+        apart = "" if one.wrong else ", none of one run among those of another"
+        lines.append(f"{len(one.calls)} writing calls{apart}")
     return "\n".join([*lines, *(f"!! {what}" for what in one.wrong)])
 
 
