@@ -163,6 +163,15 @@ def term_names() -> list[str]:
     return sorted(_names(_written(calendar_path()), "terms"), reverse=True)
 
 
+def term_choice() -> dict[str, Any]:
+    """What Airflow lets a person ask for as a term, or for none: it refuses another with the known ones.  Where the
+    calendar cannot be read, whatever is asked for is refused by the run itself."""
+    names = term_names()
+    if not names:
+        return {}
+    return {"enum": [None, *names], "values_display": {"null": "the run's own, or the one that is running today"}}
+
+
 def written_settings() -> dict[str, Any]:
     """The settings as they are written down, {} where they cannot be read."""
     return _written(settings_path())

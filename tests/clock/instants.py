@@ -3,7 +3,6 @@
 What has to come is told by the calendar of ``test_schedule.py``, which shares nothing with the engine's.
 """
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,15 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
 from include.groupsync.model.run_path import find_run_folder
 from include.groupsync.model.schedule import Schedule
-from tests.clock.machine import Machine
+from sandbox.airflow.background import wait_until
+from sandbox.airflow.client import ENDED
+from tests.clock.machine import SECONDS, SYNC, Machine
 from tests.clock.shifted import ShiftedClock
 from tests.include.groupsync.model.test_schedule import DAYS, naively
 from tests.world import NO_BREAKER, WITH_TERMS, World
@@ -75,7 +77,7 @@ class Seen:
     made_up: bool
     expected: list[tuple[datetime, str]]
     runs: list[dict[str, Any]] = field(default_factory=list)
-    reports: list[dict[str, Any]] = field(default_factory=list)
+    terms: list[str | None] = field(default_factory=list)  # as the engine took each run
 
     @property
     def made(self) -> list[tuple[datetime, str]]:
@@ -92,8 +94,7 @@ class Seen:
         found = [] if self.made == self.expected else [f"expected {self.expected}, made {self.made}"]
         found += [f"{one['dag_run_id']} ended as {one['state']}" for one in self.runs if one["state"] != "success"]
         found += [f"{one['dag_run_id']} is {one['run_type']}" for one in self.runs if one["run_type"] != "scheduled"]
-        terms = [report.get("term") for report in self.reports]
-        found += [] if terms == [term for _, term in self.made] else [f"the reports are of {terms}"]
+        found += [] if self.terms == [term for _, term in self.made] else [f"the engine took them for {self.terms}"]
         if not self.made_up:
             found += [f"made {late:.0f} s after its time" for late in self.late if not 0 <= late < 60]
         return [f"{self.moment}, {self.at:%Y-%m-%d %H:%M} UTC: {one}" for one in found]
@@ -142,30 +143,53 @@ def expected_of(moment: Moment, last: datetime | None) -> Iterator[tuple[datetim
         yield look, False, [one for one in coming if one[0] == look]
 
 
-def meet(machine: Machine, clock: ShiftedClock, moment: Moment, before: Sequence[dict[str, Any]]) -> Iterator[Seen]:
-    """Start Airflow at that moment, meet what comes, and stop it; ``before`` are the runs of the moments before."""
+def meet(
+    machine: Machine, clock: ShiftedClock, moment: Moment, before: Sequence[dict[str, Any]], *, whole: bool
+) -> Iterator[Seen]:
+    """Start Airflow at that moment, meet what comes, and stop it; ``before`` are the runs of the moments before.
+
+    Not ``whole``, a run is ended when its first task has: that one knows the term.
+    """
     clock.set(moment.begins)
     write_calendar(machine.calendar, moment.schedule)
-    machine.start()
     last = max((datetime.fromisoformat(one["run_after"]) for one in before), default=None)
     seen = {one["dag_run_id"] for one in before}
     try:
+        machine.start()
         for at, made_up, expected in expected_of(moment, last):
             if not made_up:
                 clock.set(at - _TO_GO)
                 clock.sleep_until(at)
             if not expected:
                 time.sleep(_STILL)
-            runs = [one for one in machine.wait_for_runs(len(seen) + len(expected)) if one["dag_run_id"] not in seen]
+            if not whole:
+                _end_after_first_task(machine, seen, len(expected))
+            every = machine.wait_for_runs(len(seen) + len(expected))
+            runs = [one for one in every if one["dag_run_id"] not in seen]
             seen |= {one["dag_run_id"] for one in runs}
-            yield Seen(moment.name, at, made_up, expected, runs, [_report(machine, one) for one in runs])
+            yield Seen(moment.name, at, made_up, expected, runs, [_term_of(machine, one) for one in runs])
     finally:
         machine.stop()
 
 
-def _report(machine: Machine, run: dict[str, Any]) -> dict[str, Any]:
-    """What the run has left; {} where it came not so far."""
+def _end_after_first_task(machine: Machine, seen: set[str], count: int) -> None:
+    """Mark so many new runs as ended, each once its first task has."""
+    ended: set[str] = set()
+
+    def all_ended() -> bool:
+        for run in machine.runs():
+            path = f"/api/v2/dags/{SYNC}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+            if run["dag_run_id"] in seen | ended:
+                continue
+            if machine.call("GET", f"{path}/taskInstances/check_identity")["state"] in ENDED:
+                machine.call("PATCH", path, {"state": "success"})
+                ended.add(run["dag_run_id"])
+        return len(ended) >= count
+
+    wait_until(all_ended, SECONDS, 1.0)
+
+
+def _term_of(machine: Machine, run: dict[str, Any]) -> str | None:
+    """The term for which the run's first task made its folder."""
     folder = find_run_folder(machine.world.folder / "runs", run["dag_run_id"])
-    path = folder / "report.json" if folder else None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
-    return found
+    return folder.parent.name if folder else None

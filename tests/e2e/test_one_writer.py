@@ -56,7 +56,7 @@ def test_a6_runs_that_apply_at_once_write_one_after_the_other(tmp_path: Path) ->
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[World]:
-    """A course that is mapped for the whole year, with a group that the first term lists, and one that it goes on to."""
+    """A course mapped for the whole year, with a group that the first term lists, and another that it goes on to."""
     with World(tmp_path, {**NO_BREAKER, **WITH_TERMS}) as world:
         world.course("C1", users=["ann", "bob"])
         world.map("C1", period="YEAR")
@@ -73,7 +73,9 @@ def lists(world: World, term: str) -> None:
 
 def claims(world: World) -> dict[str, str]:
     """Who lists the group and its member, by the ledger."""
-    return {row["kind"]: row["terms"] for row in world.ledger if row.get("idnumber") == "G1" or row.get("user") == "ann"}
+    return {
+        row["kind"]: row["terms"] for row in world.ledger if row.get("idnumber") == "G1" or row.get("user") == "ann"
+    }
 
 
 def test_c5_terms_that_make_the_same_group_at_once_both_list_it(shared: World) -> None:
