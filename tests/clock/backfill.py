@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -192,9 +193,8 @@ def overlaps(one: Act) -> list[str]:
 def _wrote(machine: Machine, run: dict[str, Any], calls: list[Written], leases: dict[str, float]) -> Wrote:
     run_id = run["dag_run_id"]
     rows = machine.ask_state("SELECT run_id, min(intent_at) a, max(outcome_at) b FROM journal GROUP BY run_id")
-    [task] = machine.call(
-        "GET", f"/api/v2/dags/{SYNC}/dagRuns/{run_id.replace('+', '%2B')}/taskInstances?task_id=apply"
-    )["task_instances"][:1]
+    path = f"/api/v2/dags/{SYNC}/dagRuns/{quote(run_id, safe='')}/taskInstances/apply"
+    task = machine.call("GET", path)
     span = (task["start_date"], task["end_date"])
     return Wrote(
         run,

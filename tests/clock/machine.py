@@ -24,7 +24,7 @@ from tests.dags.conftest import connections
 from tests.world import STATE, World
 
 SYNC = "moodle_group_sync"
-SECONDS = 600.0  # for what takes seconds on an idle machine
+SECONDS = 1200.0  # for what takes seconds on an idle machine
 _PORT = 18400
 
 

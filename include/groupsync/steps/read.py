@@ -145,7 +145,8 @@ def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataF
     """The ledger as it is now, into the folder: its frames by name (LEDGER), exceptions, states of terms and the number
     of the journal's last entry beside."""
     with deployment.state.connect() as link:
-        folder.save_json("ledger/journal", {"last_entry": last_entry(link)})  # first: what comes in between is looked at
+        # First: what is written in between counts as written since.
+        folder.save_json("ledger/journal", {"last_entry": last_entry(link)})
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
     folder.save_frame("ledger/exceptions", exceptions, EXCEPTIONS_TOLD)
