@@ -87,15 +87,21 @@ def test_c5_terms_that_make_the_same_group_at_once_both_list_it(shared: World) -
     assert claims(shared) == {"group": f"{TERM1} {TERM2}", "membership": f"{TERM1} {TERM2}"}
 
 
-def test_c5_what_two_terms_find_at_once_is_both_terms(shared: World) -> None:
-    """The later one to write has not seen the earlier one's claim."""
-    assert shared.sync(TERM1).state == "applied"
+def test_c5_what_two_terms_drop_at_once_is_deleted_by_the_later_one(shared: World) -> None:
+    """Neither has seen that the other drops it: one claim stays, so that it is still ours to delete."""
     lists(shared, TERM2)
-    shared.source.group("C1", "G2", name="Group 2", term=TERM1)
+    shared.source.group("C1", "G2", name="Group 2", term=TERM2)
+    shared.source.members("C1", "G2", "bob", term=TERM2)
+    assert [shared.sync(term).state for term in (TERM1, TERM2)] == ["applied", "applied"]
+    assert claims(shared)["group"] == f"{TERM1} {TERM2}"
+    shared.source.drop_group("C1", "G1")
     first, second = (shared.sync(term, until="circuit_breaker") for term in (TERM1, TERM2))
-    assert shared.sync(TERM2, run_id=second.run_id, start="apply").state == "applied"
+    assert first.changes == second.changes == [], "each leaves it to the other"
     assert shared.sync(TERM1, run_id=first.run_id, start="apply").state == "applied"
-    assert claims(shared)["membership"] == f"{TERM1} {TERM2}"
+    assert shared.sync(TERM2, run_id=second.run_id, start="apply").state == "applied"
+    assert claims(shared) == {"group": TERM2, "membership": TERM2}
+    assert shared.sync(TERM2).state == "applied"
+    assert set(shared.moodle.groups("C1")) == {"G0", "G2"}
 
 
 def test_c5_what_another_term_lists_since_the_plan_was_made_is_not_deleted(shared: World) -> None:

@@ -110,7 +110,8 @@ def _merged(name: str, row: Row, since: Mapping[Ids, tuple[Row | None, Row | Non
         terms = with_term(terms, term)
     for term in had - has:
         terms = without_term(terms, term)
-    return {**now, "terms": terms}
+    # Where two drop it at once the last claim stays, or it would be nobody's; the next run of its term deletes.
+    return {**now, "terms": terms or (row["terms"] and now["terms"])}
 
 
 def claim(link: sa.Connection, kind: str, moodle_id: int, term: str) -> bool:
