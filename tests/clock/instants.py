@@ -17,7 +17,7 @@ import yaml
 from include.groupsync.model.run_path import find_run_folder
 from include.groupsync.model.schedule import Schedule
 from sandbox.airflow.background import wait_until
-from sandbox.airflow.client import ENDED
+from sandbox.airflow.client import ENDED, FINISHED
 from tests.clock.machine import SECONDS, SYNC, Machine
 from tests.clock.shifted import ShiftedClock
 from tests.include.groupsync.model.test_schedule import DAYS, naively
@@ -70,7 +70,11 @@ MOMENTS = (
 
 @dataclass
 class Seen:
-    """One moment that was met: the runs that the calendar has, and those that were made."""
+    """One moment that was met: the runs that the calendar has, and those that were made.
+
+    ``too_late`` is the one that Airflow had put down as the next when it was stopped: it may make it at its start, and
+    then it has to write nothing.
+    """
 
     moment: str
     at: datetime
@@ -78,6 +82,8 @@ class Seen:
     expected: list[tuple[datetime, str]]
     runs: list[dict[str, Any]] = field(default_factory=list)
     terms: list[str | None] = field(default_factory=list)  # as the engine took each run
+    too_late: list[dict[str, Any]] = field(default_factory=list)
+    written_too_late: int = 0
 
     @property
     def made(self) -> list[tuple[datetime, str]]:
@@ -95,6 +101,7 @@ class Seen:
         found += [f"{one['dag_run_id']} ended as {one['state']}" for one in self.runs if one["state"] != "success"]
         found += [f"{one['dag_run_id']} is {one['run_type']}" for one in self.runs if one["run_type"] != "scheduled"]
         found += [] if self.terms == [term for _, term in self.made] else [f"the engine took them for {self.terms}"]
+        found += [f"{self.written_too_late} writes of a run that came too late"] if self.written_too_late else []
         if not self.made_up:
             found += [f"made {late:.0f} s after its time" for late in self.late if not 0 <= late < 60]
         return [f"{self.moment}, {self.at:%Y-%m-%d %H:%M} UTC: {one}" for one in found]
@@ -165,9 +172,12 @@ def meet(
             if not whole:
                 _end_after_first_task(machine, seen, len(expected))
             every = machine.wait_for_runs(len(seen) + len(expected))
-            runs = [one for one in every if one["dag_run_id"] not in seen]
-            seen |= {one["dag_run_id"] for one in runs}
-            yield Seen(moment.name, at, made_up, expected, runs, [_term_of(machine, one) for one in runs])
+            new = [one for one in every if one["dag_run_id"] not in seen]
+            seen |= {one["dag_run_id"] for one in new}
+            late = [one for one in new if made_up and datetime.fromisoformat(one["run_after"]) < _missed(moment)]
+            runs = [one for one in new if one not in late]
+            terms = [_term_of(machine, one) for one in runs]
+            yield Seen(moment.name, at, made_up, expected, runs, terms, late, _writes(machine, late))
     finally:
         machine.stop()
 
@@ -184,9 +194,20 @@ def _end_after_first_task(machine: Machine, seen: set[str], count: int) -> None:
             if machine.call("GET", f"{path}/taskInstances/check_identity")["state"] in ENDED:
                 machine.call("PATCH", path, {"state": "success"})
                 ended.add(run["dag_run_id"])
-        return len(ended) >= count
+        return len(ended) >= count and all(run["state"] in FINISHED for run in machine.runs())
 
     wait_until(all_ended, SECONDS, 1.0)
+
+
+def _missed(moment: Moment) -> datetime:
+    """The latest run that was missed before the moment."""
+    return max(at for at, _ in naively(ZONE, DAYS, moment.schedule) if at <= moment.begins)
+
+
+def _writes(machine: Machine, runs: list[dict[str, Any]]) -> int:
+    """How many writes the journal has of these runs."""
+    ids = {one["dag_run_id"] for one in runs}
+    return sum(row["run_id"] in ids for row in machine.ask_state("SELECT run_id FROM journal"))
 
 
 def _term_of(machine: Machine, run: dict[str, Any]) -> str | None:

@@ -39,7 +39,12 @@ def row(seen: "Seen") -> str:
         late,
         " ".join(str(one["state"]) for one in seen.runs),
     )
-    return "\n".join([line, *(f"!! {one}" for one in seen.wrong)])
+    late_ones = [
+        f"   and, as Airflow had put it down before it was stopped, {one['partition_key']} of {one['run_after'][:16]}:"
+        f" {seen.written_too_late} writes"
+        for one in seen.too_late
+    ]
+    return "\n".join([line, *late_ones, *(f"!! {one}" for one in seen.wrong)])
 
 
 def backfill_opening() -> str:
