@@ -169,9 +169,7 @@ def meet(
                 clock.sleep_until(at)
             if not expected:
                 time.sleep(_STILL)
-            if not whole:
-                _end_after_first_task(machine, seen, len(expected))
-            every = machine.wait_for_runs(len(seen) + len(expected))
+            every = _wait_for(machine, seen, [one for one, _ in expected], whole=whole)
             new = [one for one in every if one["dag_run_id"] not in seen]
             seen |= {one["dag_run_id"] for one in new}
             late = [one for one in new if made_up and datetime.fromisoformat(one["run_after"]) < _missed(moment)]
@@ -182,21 +180,23 @@ def meet(
         machine.stop()
 
 
-def _end_after_first_task(machine: Machine, seen: set[str], count: int) -> None:
-    """Mark so many new runs as ended, each once its first task has."""
-    ended: set[str] = set()
+def _wait_for(machine: Machine, seen: set[str], expected: list[datetime], *, whole: bool) -> list[dict[str, Any]]:
+    """All runs, once those of these times are there and all have ended, or time is over; not ``whole``, a new run is
+    marked as ended once its first task has."""
 
-    def all_ended() -> bool:
-        for run in machine.runs():
+    def there() -> bool:
+        runs = machine.runs()
+        for run in runs if not whole else ():
             path = f"/api/v2/dags/{SYNC}/dagRuns/{quote(run['dag_run_id'], safe='')}"
-            if run["dag_run_id"] in seen | ended:
+            if run["dag_run_id"] in seen or run["state"] in FINISHED:
                 continue
             if machine.call("GET", f"{path}/taskInstances/check_identity")["state"] in ENDED:
                 machine.call("PATCH", path, {"state": "success"})
-                ended.add(run["dag_run_id"])
-        return len(ended) >= count and all(run["state"] in FINISHED for run in machine.runs())
+        made = {datetime.fromisoformat(run["run_after"]) for run in runs if run["dag_run_id"] not in seen}
+        return made >= set(expected) and all(run["state"] in FINISHED for run in runs)
 
-    wait_until(all_ended, SECONDS, 1.0)
+    wait_until(there, SECONDS, 1.0)
+    return machine.runs()
 
 
 def _missed(moment: Moment) -> datetime:
