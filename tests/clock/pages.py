@@ -46,8 +46,8 @@ def backfill(tab: Browser, machine: Machine, first: str, last: str, expected: in
     """Fill the form in and send it: all runs, three at a time."""
     _open_form(tab, machine)
     tab.wait_for(_CHOOSE.format(text="Backfill"))
-    _fill(tab, "input[name=from_date]", f"{first}T00:00")
-    _fill(tab, "input[name=to_date]", f"{last}T00:00")
+    _pick(tab, 0, first)
+    _pick(tab, 1, last)
     tab.wait_for(_CHOOSE.format(text="All Runs"))
     _fill(tab, "input[name=max_active_runs]", "3")
     tab.wait_for_text(f"{expected} runs will be triggered")
@@ -60,8 +60,8 @@ def refused_backfill(tab: Browser, machine: Machine, first: str, last: str) -> s
     """What the form says of days on which no term begins; it cannot be sent."""
     _open_form(tab, machine)
     tab.wait_for(_CHOOSE.format(text="Backfill"))
-    _fill(tab, "input[name=from_date]", f"{first}T00:00")
-    _fill(tab, "input[name=to_date]", f"{last}T00:00")
+    _pick(tab, 0, first)
+    _pick(tab, 1, last)
     tab.wait_for_text("no term that has begun")
     tab.picture(PICTURES / "backfill-refused.png")
     return tab.text()
@@ -94,7 +94,20 @@ def _settle(tab: Browser) -> None:
 def _open_form(tab: Browser, machine: Machine) -> None:
     tab.open(f"{machine.url}/dags/{SYNC}")
     tab.click("[data-testid=trigger-dag-button]")
-    tab.wait_for("document.querySelector('[role=dialog]')")
+    tab.wait_for("!!document.querySelector('[role=dialog]')")
+
+
+def _pick(tab: Browser, field: int, day: str) -> None:
+    """A day, in the first or second field of its kind: it opens, takes the day, and closes."""
+    press = f"""(() => {{
+      const e = document.querySelectorAll("[data-testid=datetime-input]")[{field}];
+      if (e) e.click();
+      return !!e;
+    }})()"""
+    tab.wait_for(press)
+    _fill(tab, "input[placeholder='YYYY/MM/DD']", day.replace("-", "/"))
+    tab.wait_for(press)
+    tab.wait_for("!document.querySelector(\"input[placeholder='YYYY/MM/DD']\")")
 
 
 def _fill(tab: Browser, selector: str, value: str) -> None:
