@@ -105,6 +105,8 @@ def _backfills(airflow: Machine, terms: list[Days], folder: Path) -> Iterator[Ac
         acts[-1].wrong += _groups(airflow, terms, GROUPS + 1)
         yield acts[-1]
         one_at_a_time(airflow)
+        pages.show(tab, airflow, "backfill-grid.png", "", "moodle_group_sync")
+        pages.show(tab, airflow, "backfills-tab.png", "/backfills", "Max Active Runs")
         widen_the_pool(airflow, 1)
 
         change(airflow.world, terms, GROUPS + 1)
@@ -117,8 +119,6 @@ def _backfills(airflow: Machine, terms: list[Days], folder: Path) -> Iterator[Ac
         acts[-1].wrong += [f"{len(acts[-1].calls)} calls wrote"] if acts[-1].calls else []
         acts[-1].wrong += _whole(airflow)
         yield acts[-1]
-        pages.show(tab, airflow, "backfill-grid.png", "", "moodle_group_sync")
-        pages.show(tab, airflow, "backfills-tab.png", "/backfills", "Max Active Runs")
 
 
 def _night_is_due(airflow: Machine, terms: list[Days]) -> datetime:

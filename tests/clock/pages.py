@@ -53,7 +53,7 @@ def backfill(tab: Browser, machine: Machine, first: str, last: str, expected: in
     tab.wait_for_text(f"{expected} runs will be triggered")
     tab.picture(PICTURES / "backfill-form.png")
     tab.click("[role=dialog] button", "Run Backfill")
-    tab.wait_for("!document.querySelector('[role=dialog]')")
+    tab.wait_for_text("Backfill jobs have been successfully triggered")
 
 
 def refused_backfill(tab: Browser, machine: Machine, first: str, last: str) -> str:
