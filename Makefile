@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Airflow's components and the stand-in import `include` and `sandbox` from here, as Astro's image does.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident incident-next bench-apply bench-extract bench-memory check lock venv parts rehearsal
+.PHONY: chaos help demo stop clean test test-fast rules laws-long mutants incident incident-next bench-apply bench-extract bench-memory check lock venv parts rehearsal clock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ chaos: $(READY)  ## syncs whose calls meet faults or that are killed, each heale
 	nice $(BIN)/python -m tests.chaos --runs $(or $(CHAOS_RUNS),20) --kills $(or $(CHAOS_KILLS),5) \
 	    --seed $(or $(CHAOS_SEED),1000)
 
+clock: parts $(READY)  ## real Airflows by a clock that is set, and a backfill beside the nightly run (CLOCK=moments or backfill: one)
+	nice $(BIN)/python -m tests.clock $(CLOCK)
+
 incident: $(READY)  ## replay the incident of 2021 step by step, every lock taken away in turn (TENTH=1: a tenth of it)
 	@$(BIN)/python -m tests.incident $(if $(filter-out 0,$(TENTH)),--tenth)
 
@@ -78,6 +81,7 @@ parts:
 	    missing=; \
 	    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	    command -v chromium >/dev/null || missing="$$missing chromium"; \
+	    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$$missing libfaketime"; \
 	    [ -z "$$missing" ] || { echo "installing$$missing"; apt-get update -qq && \
 	        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
 	    ls /usr/share/postgresql/*/extension/orafce.control >/dev/null 2>&1 || { \

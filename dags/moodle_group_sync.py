@@ -32,7 +32,7 @@ from airflow.sdk import Param, chain, dag, task
 from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import request_release
 from run_alerts import run_alert
-from sync_steps import run_step, term_names
+from sync_steps import run_step, term_choice
 from term_timetable import TermTimetable
 
 LOST = "Only after the ledger was lost"
@@ -50,7 +50,7 @@ LOST = "Only after the ledger was lost"
         "term": Param(
             None,
             type=["null", "string"],
-            examples=term_names(),
+            **term_choice(),
             title="Term",
             description="Leave empty for the one that is running today, and in a backfill: its runs know theirs.",
         ),

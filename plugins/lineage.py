@@ -48,7 +48,11 @@ def drift_asset() -> Asset:
 
 
 def leave_events(step: str, context: Any, deployment: Deployment, run: Run) -> None:
-    """Say of each of the task's assets what this run has to do with it; inside a task only."""
+    """Say of each of the task's assets what this run has to do with it; inside a task only.
+
+    Each event has the run's term as its partition, also where somebody started the run without one: Airflow tells a DAG
+    that is scheduled by an asset either of events with a partition or of those without.
+    """
     from sync_steps import run_page
 
     from include.groupsync.steps.lineage import events_of
@@ -58,3 +62,4 @@ def leave_events(step: str, context: Any, deployment: Deployment, run: Run) -> N
     for asset in outlets:
         if asset.uri in events:  # the settings may have changed since the DAG file was parsed
             context["outlet_events"][asset].extra = events[asset.uri]
+            context["outlet_events"][asset].add_partitions(run.term_key)

@@ -195,6 +195,15 @@ def term_names() -> list[str]:
     return sorted(_names(_written(calendar_path()), "terms"), reverse=True)
 
 
+def term_choice() -> dict[str, Any]:
+    """What Airflow lets a person ask for as a term, or for none: it refuses another with the known ones.  Where the
+    calendar cannot be read, whatever is asked for is refused by the run itself."""
+    names = term_names()
+    if not names:
+        return {}
+    return {"enum": [None, *names], "values_display": {"null": "the run's own, or the one that is running today"}}
+
+
 def written_settings() -> dict[str, Any]:
     """The settings as they are written down, {} where they cannot be read."""
     return _written(settings_path())
@@ -293,10 +302,27 @@ def run_of(context: Any, deployment: Deployment) -> Run:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
-    mode = Mode(context["params"].get("mode") or Mode.FULL)
+    mode = Mode.PLAN if _too_late(context, deployment) else Mode(context["params"].get("mode") or Mode.FULL)
     # A release has been asked for; a run by the schedule shows what would be done, whatever it may do.
     by_person = release is None and context["dag_run"].run_type in ("manual", "backfill")
     return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, by_person=by_person)
+
+
+def _too_late(context: Any, deployment: Deployment) -> bool:
+    """Whether it is a run of the schedule whose time is over, and that nobody has cleared: it writes nothing, as its
+    term may have ended and its source be emptied since.  The one that is due comes beside it."""
+    import logging
+
+    from include.groupsync.model.schedule import too_late
+
+    run = context["dag_run"]
+    if run.run_type != "scheduled" or run.clear_number or deployment.calendar.schedule is None:
+        return False
+    late = too_late(deployment.calendar, run.run_after, run.start_date or deployment.now())
+    if late:
+        how = "This run was due at %s, and Airflow has made it only now: it shows what it would do and writes nothing"
+        logging.getLogger(__name__).warning(how, run.run_after)
+    return late
 
 
 def _database(conn_id: str) -> DatabaseConnection:

@@ -39,7 +39,18 @@ def find_oracle_wire() -> str | None:
     return str(orafce[-1]) if orafce and importlib.util.find_spec("seerdb") else None
 
 
-PROGRAMS = {"postgresql": find_postgresql, "chromium": find_chromium, "the Oracle wire": find_oracle_wire}
+def find_libfaketime() -> str | None:
+    """The library that shows a process another time; Debian keeps it in a folder of its own."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return str(found[-1]) if found else None
+
+
+PROGRAMS = {
+    "postgresql": find_postgresql,
+    "chromium": find_chromium,
+    "the Oracle wire": find_oracle_wire,
+    "libfaketime": find_libfaketime,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

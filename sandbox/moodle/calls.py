@@ -1,6 +1,7 @@
-"""The count of web-service calls that reached the site, so that a test can say none did."""
+"""The count of web-service calls that reached the site, so that a test can say none did; and who wrote when."""
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.moodle.database import Database, Pool
@@ -10,12 +11,25 @@ from sandbox.moodle.functions import FUNCTIONS
 Summary = dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Written:
+    """A call of a function that writes: from its arrival to its answer, seconds since 1970, as the site's clock has it;
+    ``agent`` is what the client called itself."""
+
+    function: str
+    items: int
+    agent: str
+    began: float
+    ended: float
+
+
 class CallLog:
     """Counts per function: calls, items sent, and whether the function writes. Refused calls count too."""
 
     def __init__(self, pool: Pool) -> None:
         self._lock = threading.Lock()
         self._pool = pool
+        self.written: list[Written] = []  # of this process
         self._counts: dict[str, list[int]] = {
             row["function"]: [row["calls"], row["items"]] for row in pool.reading().all("SELECT * FROM standin_calls")
         }
@@ -27,6 +41,11 @@ class CallLog:
                 count = self._counts.setdefault(function, [0, 0])
                 count[0] += 1
                 count[1] += items_in(variables)
+
+    def wrote(self, function: object, items: int, agent: str, began: float, ended: float) -> None:
+        """Note a call after its answer, if its function writes."""
+        if isinstance(function, str) and function in FUNCTIONS and FUNCTIONS[function].writes:
+            self.written.append(Written(function, items, agent, began, ended))
 
     def summary(self) -> Summary:
         """The counts so far."""
@@ -51,6 +70,7 @@ class CallLog:
         """Start counting anew."""
         with self._lock:
             self._counts.clear()
+            self.written.clear()
         with self._pool.writing() as database:
             database.execute("DELETE FROM standin_calls")
 

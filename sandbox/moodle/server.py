@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
@@ -17,7 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.moodle import forms
-from sandbox.moodle.calls import Summary
+from sandbox.moodle.calls import Summary, Written, items_in
 from sandbox.moodle.database import Pool
 from sandbox.moodle.pages import course_page, front_page
 from sandbox.moodle.rest import Options, RestServer
@@ -61,8 +62,10 @@ class Application:
         variables = forms.parse_query(request.url.query, limit)
         if request.method == "POST":
             variables |= _body_variables(await request.body(), request.headers.get("content-type", ""), limit)
-        url = str(request.base_url).rstrip("/")
+        url, began = str(request.base_url).rstrip("/"), time.time()
+        function, items = variables.get("wsfunction"), items_in(variables)
         answer = await run_in_threadpool(self.rest_server.answer, variables, url)
+        self.rest_server.calls.wrote(function, items, request.headers.get("user-agent", ""), began, time.time())
         headers = {**_HEADERS, "Content-Type": answer.content_type}
         return Response(answer.body, headers=headers)
 
@@ -117,6 +120,10 @@ class RunningSite:
     def calls(self) -> Summary:
         """Calls since the last reset: {function: {"calls", "items", "writes"}}."""
         return self._application.rest_server.calls.summary()
+
+    def written(self) -> list[Written]:
+        """The calls of writing functions since the last reset, in the order in which they were answered."""
+        return list(self._application.rest_server.calls.written)
 
     def writing_calls(self) -> int:
         """How many calls of writing functions reached the site since the last reset."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-from airflow.exceptions import InvalidPartitionKeyError
+from airflow.exceptions import InvalidPartitionKeyError, ParamValidationError
 from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.backfill import (
@@ -112,13 +112,15 @@ def backfill(
         return {"announced": announced, "made": [run.partition_key for run in runs]}
 
 
-def trigger(bag: DagBag, term: str, **_: Any) -> dict[str, Any]:
-    """What is made of a partition key that somebody types."""
+def trigger(bag: DagBag, term: str | None = None, conf: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
+    """What is made of a partition key that somebody types, or of a form."""
     with create_session() as session:
         dag = session.scalars(SerializedDagModel.latest_item_select_object(SYNC)).one().dag
-        body = TriggerDAGRunPostBody(logical_date=None, partition_key=term)
+        body = TriggerDAGRunPostBody(logical_date=None, partition_key=term, conf=conf)
         try:
+            dag.params.deep_merge(conf or {}).validate()
             made = body.validate_context(dag)
-        except InvalidPartitionKeyError as refused:
+        except (InvalidPartitionKeyError, ParamValidationError) as refused:
             return {"refused": str(refused)}
-        return {"partition_date": made["partition_date"].isoformat(), "run_id": made["run_id"]}
+        at = made["partition_date"]
+        return {"partition_date": at and at.isoformat(), "run_id": made["run_id"]}

@@ -113,7 +113,7 @@ def test_a_backfill_is_of_terms_that_have_begun(airflow: Airflow) -> None:
 
 
 def test_an_unknown_term_is_refused_with_the_known_ones(airflow: Airflow) -> None:
-    """As the partition of a run that somebody starts."""
+    """As the partition of a run that somebody starts, and as the term of its form, also a backfill's."""
     airflow.write()
     airflow.ask("look", "2026-11-29T12:00")
     known = airflow.ask("trigger", "2026-11-29T12:00", term=T2)
@@ -122,6 +122,11 @@ def test_an_unknown_term_is_refused_with_the_known_ones(airflow: Airflow) -> Non
     assert unknown["refused"] == (
         "unknown term '2026-27-T4'; known: 2025-26-T1, 2025-26-T2, 2025-26-T3, 2026-27-T1, 2026-27-T2, 2026-27-T3"
     )
+    every = [None, "2026-27-T3", T2, T1, "2025-26-T3", "2025-26-T2", "2025-26-T1"]
+    typed = airflow.ask("trigger", "2026-11-29T12:00", conf={"term": "2026-27-T4"})
+    assert f"Invalid input for param term: '2026-27-T4' is not one of {every}" in typed["refused"]
+    assert "refused" not in airflow.ask("trigger", "2026-11-29T12:00", conf={"term": T2, "mode": "plan"})
+    assert "refused" not in airflow.ask("trigger", "2026-11-29T12:00", conf={})
 
 
 def test_the_calendar_is_read_and_not_stored(airflow: Airflow) -> None:

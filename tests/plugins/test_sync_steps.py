@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.mode import Mode
+from include.groupsync.model.schedule import Schedule
 from include.groupsync.model.term import Calendar, Term
 from tests.conftest import ROOT
 
@@ -37,6 +39,8 @@ class AirflowsRun:
     dag_id: str = "moodle_group_sync"
     run_id: str = "manual__1"
     run_type: str = "manual"
+    clear_number: int = 0
+    start_date: datetime | None = None
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +96,28 @@ def test_a_days_term_is_told_by_the_universitys_clock(plugin: ModuleType, at: st
             term_of(plugin, None, None, datetime.fromisoformat(at))
     else:
         assert term_of(plugin, None, None, datetime.fromisoformat(at)) == term
+
+
+@pytest.mark.parametrize(
+    ("run_after", "begins", "cleared", "kind", "mode"),
+    [
+        ("2026-11-29T02:00", "2026-11-29T02:00", 0, "scheduled", Mode.FULL),
+        ("2026-11-29T02:00", "2026-11-30T01:59", 0, "scheduled", Mode.FULL),  # made up for
+        ("2026-11-29T02:00", "2026-11-30T02:00", 0, "scheduled", Mode.PLAN),
+        ("2026-12-18T02:00", "2027-01-02T12:00", 0, "scheduled", Mode.PLAN),  # the next one is of another term
+        ("2027-03-26T02:00", "2027-08-02T12:00", 0, "scheduled", Mode.PLAN),  # no later one, and months ago
+        ("2026-11-29T02:00", "2026-12-02T12:00", 1, "scheduled", Mode.FULL),  # somebody wants it
+        ("2026-11-29T02:00", "2026-12-02T12:00", 0, "manual", Mode.FULL),
+        ("2026-09-27T23:00", "2026-12-02T12:00", 0, "backfill", Mode.FULL),
+    ],
+)
+def test_a_scheduled_run_that_comes_too_late_writes_nothing(
+    plugin: ModuleType, run_after: str, begins: str, cleared: int, kind: str, mode: Mode
+) -> None:
+    """Airflow, down for some days, makes the run that it had put down as the next, beside the one that is due."""
+    at, began = (datetime.fromisoformat(f"{text}:00+00:00") for text in (run_after, begins))
+    run = AirflowsRun("T1", at, run_type=kind, clear_number=cleared, start_date=began)
+    nightly = Calendar((T1, T2), timezone="Europe/London", schedule=Schedule(frozenset()))
+    context = {"dag_run": run, "params": {"mode": "full"}}
+    assert plugin.run_of(context, Deployed(nightly)).mode is mode
+    assert plugin.run_of(context, Deployed(CALENDAR)).mode is Mode.FULL, "without a schedule nothing is late"

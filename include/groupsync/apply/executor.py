@@ -7,6 +7,7 @@ for the first.  Only this thread looks before a batch, writes outcomes and learn
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from include.groupsync.apply.batching import Batch, batches
 from include.groupsync.apply.healing import Healing
@@ -43,7 +44,8 @@ _OBJECTS = (Kind.GROUPING, Kind.GROUP)
 class Executor:
     """``expected_members`` are, by group id, what the plan was made from: a group with more members is not
     deleted.  ``user_keys`` are source keys by user id, for before-images.  ``formats`` are the descriptions'
-    formats: an update that does not send its own has Moodle reset it.
+    formats: an update that does not send its own has Moodle reset it.  ``claimed`` is what other terms list since the
+    plan was made, by kind and ids: it is not deleted.
     """
 
     writer: Writer
@@ -53,6 +55,7 @@ class Executor:
     expected_members: Mapping[int, frozenset[int]] = field(default_factory=dict)
     user_keys: dict[int, str] = field(default_factory=dict)
     formats: dict[tuple[Kind, int], int] = field(default_factory=dict)
+    claimed: frozenset[tuple[Any, ...]] = frozenset()
     pace: Pace = field(default_factory=Pace)
     _batch: int = 0
     _as_left: dict[tuple[Kind, int], Grouping | Group] = field(default_factory=dict)  # what this run has changed
@@ -71,7 +74,7 @@ class Executor:
         healing = Healing(self.writer, self.journal, self.pace)
         settling = Settling(self.reader, healing, self.pace)
         means = Means(self.writer, self.reader, healing, settling, self.pace, self.formats)
-        look = LookAgain(self.reader, self.expected_members, self.user_keys, self._as_left)
+        look = LookAgain(self.reader, self.expected_members, self.user_keys, self._as_left, self.claimed)
         phase = None
         with InFlight[Delivery](self.pace.in_flight) as flights:
             for batch in batches(plan.changes(), self.writer, self.pace.objects_per_minute):

@@ -39,18 +39,36 @@ class _Sight:
 @dataclass
 class LookAgain:
     """``expected_members`` are, by group id, what the plan was made from; ``user_keys`` source keys by user id;
-    ``as_left`` the objects that this run has changed, as it left them."""
+    ``as_left`` the objects that this run has changed, as it left them; ``claimed`` what other terms list since the plan
+    was made, by kind and ids."""
 
     reader: Reader
     expected_members: Mapping[int, frozenset[int]] = field(default_factory=dict)
     user_keys: Mapping[int, str] = field(default_factory=dict)
     as_left: Mapping[tuple[Kind, int], Grouping | Group] = field(default_factory=dict)
+    claimed: frozenset[tuple[Any, ...]] = frozenset()
 
     def look(self, intents: list[Intent]) -> list[Intent | Left]:
         """For each the intent, a delete's with its before-image, or why it is not sent.
 
         A batch is of one kind and action.  Raises what the reader raises.
         """
+        return [self._claimed(intent) or one for intent, one in zip(intents, self._seen(intents), strict=True)]
+
+    def _claimed(self, intent: Intent) -> Left | None:
+        """Why a thing that this run's term has dropped stays: another lists it now (rule C5)."""
+        kind = intent.change.kind
+        ids = {
+            Kind.GROUPING: (intent.grouping_id,),
+            Kind.GROUP: (intent.group_id,),
+            Kind.LINK: (intent.grouping_id, intent.group_id),
+            Kind.MEMBERSHIP: (intent.group_id, intent.user_id),
+        }[kind]
+        if intent.change.action is Action.DELETE and (kind, *ids) in self.claimed:
+            return _skipped(f"another term's run, since this plan was made, found the {kind} listed")
+        return None
+
+    def _seen(self, intents: list[Intent]) -> list[Intent | Left]:
         change = intents[0].change
         if change.kind not in (Kind.GROUPING, Kind.GROUP):
             sight = self._with_inside(intents) if change.is_claim else self._without(intents)

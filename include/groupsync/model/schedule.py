@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # How long after its time the very first run may still begin; later ones are made up for whenever they were missed.
 _FIRST_GRACE = timedelta(minutes=10)
+_MADE_UP_FOR = timedelta(days=9)
 _EVERY_HOUR = tuple(time(hour) for hour in range(24))
 _DAY = timedelta(days=1)
 
@@ -65,6 +66,13 @@ def due(calendar: "Calendar", now: datetime, last: datetime | None, *, backfille
     if missed is not None and missed.at > since:
         return missed
     return next_after(calendar, max(now, since))
+
+
+def too_late(calendar: "Calendar", at: datetime, begins: datetime) -> bool:
+    """Whether a run of the schedule that begins only now is for a time that is over: a later one has been due since, or
+    it would no longer be made up for.  An Airflow that was down makes the run that it had put down as the next."""
+    since = last_until(calendar, begins)
+    return begins - at > _MADE_UP_FOR or (since is not None and since.at > at)
 
 
 def next_after(calendar: "Calendar", instant: datetime) -> Planned | None:

@@ -38,15 +38,15 @@ class MoodleClient:
     """Calls web-service functions of one site with one token.
 
     Reads are repeated by urllib3 where that is safe; a writing call is sent once.  ``before_call`` may raise to
-    keep a call from being sent.
+    keep a call from being sent.  ``agent`` is what it calls itself, for the site's own people to see.
     """
 
-    def __init__(self, connection: MoodleConnection, settings: Moodle):
+    def __init__(self, connection: MoodleConnection, settings: Moodle, agent: str = "groupsync"):
         if not connection.url.startswith(("http://", "https://")):
             raise SettingsError(
                 f"connection {connection.conn_id}: host must be the site's address with http:// or https://"
             )
-        self.connection, self.settings = connection, settings
+        self.connection, self.settings, self.agent = connection, settings, agent
         self.calls: Counter[str] = Counter()
         self.before_call: Callable[[], None] = lambda: None
         self._endpoint = connection.url.rstrip("/") + "/webservice/rest/server.php"
@@ -151,6 +151,7 @@ class MoodleClient:
         session: requests.Session | None = getattr(self._local, purpose, None)
         if session is None:
             session = requests.Session()
+            session.headers["User-Agent"] = self.agent
             retries = Retry(0) if purpose == "writing" else _PATIENT
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(max_retries=retries))

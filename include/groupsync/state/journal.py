@@ -20,8 +20,8 @@ from include.groupsync.state.tables import JOURNAL, LINK, MEMBERSHIP, OBJECT
 class RunJournal:
     """The journal of one run; what it has written down is on disk when a call returns.
 
-    ``after`` is the journal's last entry when the run's plan was made: what the run sent before was of another plan,
-    as it was repeated from the start.
+    ``after`` is the journal's last entry when the run read what its plan was made of: what the run sent before was of
+    another plan, as it was repeated from the start, and what other runs did since is not in its plan.
     """
 
     def __init__(
@@ -32,10 +32,11 @@ class RunJournal:
         now: Callable[[], datetime],
         after: int = 0,
     ):
-        self._engine, self._run_id, self._term, self._now = engine, run_id, term, now
+        self._engine, self._run_id, self._term, self._now, self._after = engine, run_id, term, now, after
         self._of_this_plan = (JOURNAL.c.run_id == run_id, JOURNAL.c.rule != REFRESH, JOURNAL.c.entry > after)
         self._open: dict[int, Intent] = {}
         self._resumed: bool | None = None
+        self._doubled: bool | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -53,11 +54,43 @@ class RunJournal:
         return found
 
     def done(self, changes: Sequence[Change]) -> dict[int, int | None]:
-        """The places of changes that this run did before it was interrupted, with the object's id."""
+        """The places of changes that this run did before it was interrupted, with the object's id; and of groupings and
+        groups that another run made, just so, since this one's plan was made: they are this run's term's too from now
+        on (rule C5).  For whoever has the lease."""
+        if not changes:
+            return {}
         if self._resumed is None:
             self._resumed = self.has_begun
-        if not self._resumed or not changes:
+        return self._done_by_others(changes) | (self._done_before(changes) if self._resumed else {})
+
+    def _done_by_others(self, changes: Sequence[Change]) -> dict[int, int | None]:
+        others = (JOURNAL.c.run_id != self._run_id, JOURNAL.c.entry > self._after, JOURNAL.c.action == "create")
+        if self._doubled is None:
+            with self._engine.connect() as link:
+                self._doubled = link.execute(sa.select(JOURNAL.c.entry).where(*others).limit(1)).first() is not None
+        kind, action = changes[0].kind, changes[0].action
+        if not self._doubled or action is not Action.CREATE or kind not in (Kind.GROUPING, Kind.GROUP):
             return {}
+        statement = sa.select(JOURNAL).where(
+            *others,
+            JOURNAL.c.rule.not_in([REFRESH, BY_HAND]),
+            JOURNAL.c.course.in_(sorted({change.course for change in changes})),
+            JOURNAL.c.kind == str(kind),
+            JOURNAL.c.outcome == str(Outcome.DONE),
+        )
+        found: dict[int, int | None] = {}
+        with self._engine.begin() as link:
+            made = {_same(_change(row)): row for row in link.execute(statement)}
+            for at, change in enumerate(changes):
+                row = made.get(_same(change))
+                if row is None or _thing(row.kind, row.after) != change.after:
+                    continue
+                moodle_id = row.grouping_id if kind is Kind.GROUPING else row.group_id
+                if ledger.claim(link, str(kind), moodle_id, self._term):
+                    found[at] = moodle_id
+        return found
+
+    def _done_before(self, changes: Sequence[Change]) -> dict[int, int | None]:
         courses = sorted({change.course for change in changes})
         statement = sa.select(JOURNAL).where(
             *self._of_this_plan,
@@ -122,7 +155,11 @@ class RunJournal:
             self._manage_objects(link, done)
             return
         name = "links" if kind is Kind.LINK else "memberships"
+        key = ("grouping_id", "group_id") if kind is Kind.LINK else ("group_id", "user_id")
         rows = [(intent, self._pair(intent)) for intent, _ in done]
+        known = ledger.claims(link, name, [tuple(row[part] for part in key) for _, row in rows])
+        for _, row in rows:
+            row["terms"] = with_term(known.get(tuple(row[part] for part in key)), self._term)
         kept = [row for intent, row in rows if intent.change.after is not None]
         ledger.replace(link, name, kept, [row for _, row in rows])
 

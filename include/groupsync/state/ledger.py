@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,15 @@ import sqlalchemy as sa
 
 from include.groupsync.model.frames import conform, frame_of, rows
 from include.groupsync.model.kind import Kind
-from include.groupsync.model.ledger import EXCEPTIONS, EXCEPTIONS_TOLD, LEDGER, is_restored, released
+from include.groupsync.model.ledger import (
+    EXCEPTIONS,
+    EXCEPTIONS_TOLD,
+    LEDGER,
+    is_restored,
+    released,
+    with_term,
+    without_term,
+)
 from include.groupsync.model.ledger import VANISHING as MISSED
 from include.groupsync.state.tables import EXCEPTION, LINK, MEMBERSHIP, OBJECT, VANISHING
 
@@ -53,17 +62,73 @@ def save_vanishing(link: sa.Connection, term: str, vanishing: pd.DataFrame) -> N
         link.execute(VANISHING.insert(), [{"term": term, **row} for row in rows(vanishing)])
 
 
-def observe(link: sa.Connection, name: str, observed: pd.DataFrame) -> None:
+Ids = tuple[Any, ...]
+Row = dict[str, Any]
+
+
+def changed_since(link: sa.Connection, name: str, read: pd.DataFrame) -> dict[Ids, tuple[Row | None, Row | None]]:
+    """What of a table is not as a run read it (columns LEDGER[name]): by ids, how it was and how it is now."""
+    every = pd.concat([read.assign(now=False), load(link, name).assign(now=True)], ignore_index=True)
+    differs = every.drop_duplicates(list(LEDGER[name]), keep=False)
+    found: dict[Ids, tuple[Row | None, Row | None]] = {}
+    for row in rows(differs):
+        now, ids = row.pop("now"), tuple(row[part] for part in _KEYS[name])
+        before, after = found.get(ids, (None, None))
+        found[ids] = (before, row) if now else (row, after)
+    return found
+
+
+def observe(
+    link: sa.Connection,
+    name: str,
+    observed: pd.DataFrame,
+    since: Mapping[Ids, tuple[Row | None, Row | None]] = MappingProxyType({}),
+) -> None:
     """Write what a run observed (columns LEDGER[name]); a row without terms is dropped.
 
-    What is dropped as a group or grouping takes its links and memberships with it.
+    What is dropped as a group or grouping takes its links and memberships with it.  Of what other runs have changed
+    ``since`` the run read it, only the run's own claims are written: it has not seen the rest.
     """
-    records = rows(conform(observed, LEDGER[name]))
+    records = [record for row in rows(conform(observed, LEDGER[name])) if (record := _merged(name, row, since))]
     replace(link, name, [row for row in records if row["terms"]], every=records)
     if name == "objects":
         for row in records:
             if not row["terms"]:
                 drop_inside(link, row["kind"], row["moodle_id"])
+
+
+def _merged(name: str, row: Row, since: Mapping[Ids, tuple[Row | None, Row | None]]) -> Row | None:
+    """What is to be written of an observed row; None where another run found it gone, or deleted it."""
+    before, now = since.get(tuple(row[part] for part in _KEYS[name]), (row, row))
+    if now is row:
+        return row
+    if now is None:
+        return None
+    had, has = (set((one["terms"] or "").split()) for one in (before or {"terms": ""}, row))
+    terms = now["terms"]
+    for term in has - had:
+        terms = with_term(terms, term)
+    for term in had - has:
+        terms = without_term(terms, term)
+    # Where two drop it at once the last claim stays, or it would be nobody's; the next run of its term deletes.
+    return {**now, "terms": terms or (row["terms"] and now["terms"])}
+
+
+def claim(link: sa.Connection, kind: str, moodle_id: int, term: str) -> bool:
+    """Let the term list the grouping or group too, beside those that do; False where it is not managed."""
+    same = sa.and_(OBJECT.c.kind == kind, OBJECT.c.moodle_id == moodle_id)
+    terms = link.execute(sa.select(OBJECT.c.terms).where(same)).scalar()
+    if terms is not None:
+        link.execute(OBJECT.update().where(same).values(terms=with_term(terms, term)))
+    return terms is not None
+
+
+def claims(link: sa.Connection, name: str, ids: Sequence[Ids]) -> dict[Ids, str]:
+    """The terms that list these links or memberships now, of those that are managed."""
+    table, key = TABLES[name], _KEYS[name]
+    columns = [table.c[part] for part in key]
+    asked = sa.select(*columns, table.c.terms).where(columns[0].in_({one[0] for one in ids}))
+    return {tuple(row[:-1]): row[-1] for row in link.execute(asked)}
 
 
 def replace(

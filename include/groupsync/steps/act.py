@@ -40,6 +40,7 @@ from include.groupsync.steps.writing import healing_of, settle_open, sweep, writ
 # What may have left something in a course, if only in Moodle's cache.
 _TOUCHED = [str(Outcome.DONE), str(Outcome.REFUSED), str(Outcome.UNKNOWN)]
 _LOT = 50_000  # changes whose courses are read back together
+_PAIRS = {"links": Kind.LINK, "memberships": Kind.MEMBERSHIP}
 _OBSERVED = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
 
 
@@ -81,7 +82,7 @@ def apply_part(
     Where the term's state forbids it, nothing more is sent (TermStateError).
     Cut into slices, the rest goes only after the canary's deletes were done and read back; ApplyError otherwise.
     """
-    client = client_of(deployment)
+    client = client_of(deployment, run)
     after = folder.json("plan")["journal_entry"]
     journal = RunJournal(deployment.state, run.run_id, claim_of(run, folder), deployment.now, after)
     counts: Counter[str] = Counter()
@@ -89,7 +90,7 @@ def apply_part(
     with writing(deployment, run, client, check) as pace:
         check()
         require_identity(deployment, client)
-        _observe(deployment, run, folder, journal)
+        claimed = _observe(deployment, run, folder, journal)
         snapshot = load_snapshot(folder)
         healing = healing_of(deployment, run, client, pace)
         _clear(deployment, client, pace, healing, snapshot)
@@ -99,6 +100,7 @@ def apply_part(
             journal=journal,
             ids=_ids(folder),
             formats=_formats(snapshot),
+            claimed=claimed,
             pace=pace,
             **_before_images(snapshot, folder.frame("users"), part),
         )
@@ -159,14 +161,29 @@ def _clear(deployment: Deployment, client: MoodleClient, pace: Pace, healing: He
     sweep(deployment, healing, frozenset(snapshot.courses["course_id"]))
 
 
-def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJournal) -> None:
-    """Write what the run observed, once: on a second attempt the ledger knows better by what was done."""
-    if journal.has_begun:
-        return
+def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJournal) -> frozenset[tuple[Any, ...]]:
+    """Write what the run observed, once: on a second attempt the ledger knows better by what was done.
+
+    Gives what other terms' runs have found listed since this one read the ledger, by kind and ids (rule C5).
+    """
+    begun, own = journal.has_begun, claim_of(run, folder)
     with deployment.state.begin() as link:
-        for name, table in _OBSERVED.items():
-            ledger.observe(link, table, folder.frame(f"observed/{name}"))
-        ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
+        read = load_ledger(folder)
+        since = {table: ledger.changed_since(link, table, read[table]) for table in read}
+        if not begun:
+            for name, table in _OBSERVED.items():
+                ledger.observe(link, table, folder.frame(f"observed/{name}"), since[table])
+            ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
+    return frozenset(
+        (Kind(row["kind"]) if table == "objects" else _PAIRS[table], *(ids[1:] if table == "objects" else ids))
+        for table, changed in since.items()
+        for ids, (before, row) in changed.items()
+        if row is not None and _terms(row) - _terms(before) - {own}
+    )
+
+
+def _terms(row: Mapping[str, Any] | None) -> set[str]:
+    return set(((row or {}).get("terms") or "").split())
 
 
 @recorded
@@ -175,7 +192,7 @@ def verify(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
 
     A course whose list is out of date, as somebody looked while it was written to, is healed.
     """
-    client, ids, released = client_of(deployment), _ids(folder), load_released(folder)
+    client, ids, released = client_of(deployment, run), _ids(folder), load_released(folder)
     counts, touched = _touched(folder)
     found: list[Finding] = []
     stale: dict[int, str] = {}

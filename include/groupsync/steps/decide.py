@@ -12,7 +12,6 @@ from include.groupsync.model.plan import Plan, StoredPlan
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
-from include.groupsync.state.history import last_entry
 from include.groupsync.steps.evidence import gather, measures_of
 from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.narrowing import within_mode
@@ -35,8 +34,8 @@ def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
     evidence = gather(deployment, run, folder, plan)
     verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
+    journal_entry = folder.json("ledger/journal")["last_entry"]
     with deployment.state.begin() as link:
-        journal_entry = last_entry(link)
         if run.is_sync:
             # A release run's plan is what others left of it, a restore's another run's: nothing to compare with.
             runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)

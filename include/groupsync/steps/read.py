@@ -26,7 +26,7 @@ from include.groupsync.source.mappings import in_scope, of_term
 from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.source_settings import DERIVED
 from include.groupsync.state import ledger, requests, switches, term_states
-from include.groupsync.state.history import unsettled_runs
+from include.groupsync.state.history import last_entry, unsettled_runs
 from include.groupsync.steps.holding import courses_asked_for, switches_of
 from include.groupsync.steps.refusing import refuse_what_may_do_nothing
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
@@ -157,8 +157,10 @@ def settle(deployment: Deployment, run: Run, client: MoodleClient) -> int:
 
 def save_ledger(deployment: Deployment, folder: RunFolder) -> dict[str, pd.DataFrame]:
     """The ledger as it is now, into the folder: its frames by name (LEDGER); exceptions, states of terms, switches of
-    courses and remembered requests beside."""
+    courses, remembered requests and the number of the journal's last entry beside."""
     with deployment.state.connect() as link:
+        # First: what is written in between counts as written since.
+        folder.save_json("ledger/journal", {"last_entry": last_entry(link)})
         frames = {name: ledger.load(link, name) for name in LEDGER}
         exceptions, states = ledger.load_exceptions(link), term_states.load(link)
         switched, asked = switches.load(link), requests.load(link)

@@ -16,7 +16,7 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.model.run_path import dag_run
+from include.groupsync.model.run_path import dag_run, safe_run_id
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.term import Calendar, Term
 from include.groupsync.moodle.client import MoodleClient
@@ -190,9 +190,10 @@ def reader_of(deployment: Deployment, action: str, run: Run | None = None) -> Re
     )
 
 
-def client_of(deployment: Deployment) -> MoodleClient:
-    """A client of the deployment's Moodle."""
-    return MoodleClient(deployment.moodle, deployment.settings.moodle)
+def client_of(deployment: Deployment, run: Run | None = None) -> MoodleClient:
+    """A client of the deployment's Moodle; its web server's log says which run each call is of."""
+    agent = f"groupsync {safe_run_id(run.run_id)}" if run is not None else "groupsync"
+    return MoodleClient(deployment.moodle, deployment.settings.moodle, agent)
 
 
 def save_snapshot(folder: RunFolder, snapshot: Snapshot) -> None:
