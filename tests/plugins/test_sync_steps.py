@@ -92,3 +92,20 @@ def test_a_days_term_is_told_by_the_universitys_clock(plugin: ModuleType, at: st
             term_of(plugin, None, None, datetime.fromisoformat(at))
     else:
         assert term_of(plugin, None, None, datetime.fromisoformat(at)) == term
+
+
+@pytest.mark.parametrize(
+    ("run_type", "dag_id", "by_person"),
+    [
+        ("manual", "moodle_group_sync", True),
+        ("backfill", "moodle_group_sync", True),
+        ("scheduled", "moodle_group_sync", False),
+        ("manual", "moodle_group_release", False),
+    ],
+)
+def test_c2_a_run_that_a_person_started_is_known(
+    plugin: ModuleType, run_type: str, dag_id: str, by_person: bool
+) -> None:
+    """A release was asked for by a run, and answered by a person: it is none of them."""
+    context = {"dag_run": AirflowsRun("T1", IN_T1, dag_id, run_type=run_type), "params": {}}
+    assert plugin.run_of(context, Deployed(CALENDAR)).by_person is by_person
