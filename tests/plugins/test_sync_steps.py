@@ -121,3 +121,20 @@ def test_a_scheduled_run_that_comes_too_late_writes_nothing(
     context = {"dag_run": run, "params": {"mode": "full"}}
     assert plugin.run_of(context, Deployed(nightly)).mode is mode
     assert plugin.run_of(context, Deployed(CALENDAR)).mode is Mode.FULL, "without a schedule nothing is late"
+
+
+@pytest.mark.parametrize(
+    ("run_type", "dag_id", "by_person"),
+    [
+        ("manual", "moodle_group_sync", True),
+        ("backfill", "moodle_group_sync", True),
+        ("scheduled", "moodle_group_sync", False),
+        ("manual", "moodle_group_release", False),
+    ],
+)
+def test_c2_a_run_that_a_person_started_is_known(
+    plugin: ModuleType, run_type: str, dag_id: str, by_person: bool
+) -> None:
+    """A release was asked for by a run, and answered by a person: it is none of them."""
+    context = {"dag_run": AirflowsRun("T1", IN_T1, dag_id, run_type=run_type), "params": {}}
+    assert plugin.run_of(context, Deployed(CALENDAR)).by_person is by_person

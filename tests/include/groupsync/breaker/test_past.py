@@ -1,5 +1,6 @@
 """Rules that look at the calendar and at the runs before (rules B3, B5)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -205,3 +206,16 @@ def test_config_changed_says_what_it_compared() -> None:
             6,
         ),
     }
+
+
+def test_opened_again_holds_the_losses_of_a_course_that_was_switched_and_of_no_other() -> None:
+    """Removals included; adds go on, and a course without losses is not spoken of."""
+    changes = [*deletes(Kind.GROUP, 2, "C"), *deletes(Kind.MEMBERSHIP, 1, "C"), *deletes(Kind.GROUP, 1, "D")]
+    opened = {"C": "source since 2026-10-12 06:00 UTC", "E": "on since 2026-10-12 06:00 UTC"}
+    run, course = look("opened_again", [*changes, *creates(Kind.GROUP, 1, "E")], courses_opened=opened)
+    assert (run.subject, run.tripped) == ("run", False)
+    assert (course.subject, course.tripped, *numbers(course)[:4]) == ("C", True, 3, 0, 3, 3)
+    assert (course.effect, course.reach) == (Effect.HOLD, replace(ALL_DELETES, course="C"))
+    assert course.text == (
+        "course C was switched source since 2026-10-12 06:00 UTC; 3 deletes and removals, and nobody approved any since"
+    )

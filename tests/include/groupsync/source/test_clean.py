@@ -15,6 +15,7 @@ OBJECT = {"name": "N", "description": "D", "module": "M", "occurrence": "O", "pe
 
 def settings(**changed: Any) -> Settings:
     every = {
+        "requests": TABLE,
         "mappings": {**TABLE, "columns": {"department": "D"}},
         "groupings": {**TABLE, "columns": OBJECT},
         "groups": {**TABLE, "columns": {**OBJECT, "grouping": "G"}},
@@ -29,6 +30,22 @@ def cleaned(dataset: str, *records: dict[str, Any], **changed: Any) -> list[dict
     assert list(found.columns) == list(CLEAN[dataset])
     assert len(found) == len(records)
     return rows(found)
+
+
+def test_c3_times_of_requests_can_be_compared_as_they_are() -> None:
+    """In UTC, whatever zone they were written in; what is no time stays, to be set aside."""
+    written = [
+        "2026-10-01T09:00:00+01:00",
+        "2026-10-01 08:00",
+        " 2026-10-01 08:00:00.000000 ",
+        "soon",
+        "20261001",
+        None,
+    ]
+    found = cleaned("requests", *({"id": "1", "action": " rmv", "requested_at": text} for text in written))
+    assert {row["action"] for row in found} == {"RMV"}
+    same = "2026-10-01T08:00:00.000000+00:00"
+    assert [row["requested_at"] for row in found] == [same, same, same, "soon", "20261001", None]
 
 
 def test_k3_keys_are_trimmed_and_composed_and_blank_ones_absent() -> None:
