@@ -133,7 +133,7 @@ def prepared(folder: Path, courses: Mapping[str, list[dict[str, str]]], mappings
             furnish(world, course)
             world.map(course, period="YEAR")
         for term in (TERM1, TERM2):
-            run = world.sync(term)
+            run = world.sync(term, run_id=f"first run of {term}")
             assert run.state == "applied", run.error
         for course, wanted in courses.items():
             world.unmap(course)
