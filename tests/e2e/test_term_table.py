@@ -48,7 +48,7 @@ def tables() -> dict[str, dict[str, dict[str, str]]]:
     """The page's tables by heading, line and column."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for section in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
-        heading, _, text = section.partition("\n")
+        heading, _, text = section.partition("\n## ")[0].partition("\n")
         lines = [
             [cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line[:1] == "|"
         ]
