@@ -10,7 +10,7 @@ GroupsyncError
 │   ├── MoodleUnreachable   no answer that Moodle itself gave: nothing is known to be written
 │   ├── OutcomeUnknown      a write was sent and its answer lost: it may have been done
 │   └── MoodleRefused       Moodle answered with an error; carries its errorcode
-├── BlockedError            the circuit breaker blocks the run
+├── BlockedError            the circuit breaker blocks the run, or a table that ran dry has been told
 ├── ApplyError              changes failed, or Moodle differs from the plan afterwards
 ├── LeaseError              another run is writing to the site (rule A6)
 ├── StoppedError            the run was told to stop while it was writing (rule A5)
@@ -79,7 +79,7 @@ class MoodleRefused(MoodleError):
 
 
 class BlockedError(GroupsyncError):
-    """The circuit breaker blocks the run; no approval overrides it."""
+    """The circuit breaker blocks the run, or what a table without rows would remove; no approval overrides it."""
 
 
 class ApplyError(GroupsyncError):

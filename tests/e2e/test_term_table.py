@@ -48,7 +48,7 @@ def tables() -> dict[str, dict[str, dict[str, str]]]:
     """The page's tables by heading, line and column."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for section in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
-        heading, _, text = section.partition("\n")
+        heading, _, text = section.partition("\n## ")[0].partition("\n")
         lines = [
             [cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines() if line[:1] == "|"
         ]
@@ -133,7 +133,7 @@ def prepared(folder: Path, courses: Mapping[str, list[dict[str, str]]], mappings
             furnish(world, course)
             world.map(course, period="YEAR")
         for term in (TERM1, TERM2):
-            run = world.sync(term)
+            run = world.sync(term, run_id=f"first run of {term}")
             assert run.state == "applied", run.error
         for course, wanted in courses.items():
             world.unmap(course)
