@@ -340,16 +340,16 @@ VARIANTS = (
     ),
     Variant(
         "C5",
-        "steps/compare.py",
-        "open_terms=(calendar.open_on(deployment.today) | lasting) - closed,",
-        "open_terms=calendar.open_on(deployment.today) | lasting,",
+        "steps/states.py",
+        "return (deployment.calendar.open_on(deployment.today) | lasting) - closed",
+        "return deployment.calendar.open_on(deployment.today) | lasting",
         "A term that was closed keeps what it lists.",
     ),
     Variant(
         "C5",
-        "steps/compare.py",
-        "open_terms=(calendar.open_on(deployment.today) | lasting) - closed,",
-        "open_terms=calendar.open_on(deployment.today) - closed,",
+        "steps/states.py",
+        "return (deployment.calendar.open_on(deployment.today) | lasting) - closed",
+        "return deployment.calendar.open_on(deployment.today) - closed",
         "What a frozen term lists is lost with its last day.",
     ),
     Variant(

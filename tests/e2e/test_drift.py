@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from include.groupsync.errors import GroupsyncError
 from include.groupsync.model.drift import Next
 from include.groupsync.report.alert import Message, Place
 from include.groupsync.state.journal import RunJournal
 from include.groupsync.steps.alert import speak
-from include.groupsync.steps.drift import Looking, seen_in
+from include.groupsync.steps.drift import Looking, report, seen_in
 from include.groupsync.steps.evidence import configuration_digest
 from include.groupsync.steps.lineage import events_of
 from tests.world import IN_TERM2, NO_BREAKER, TERM1, TERM2, Drifts, World, _read
@@ -29,7 +30,7 @@ def test_what_is_as_it_was_applied_has_not_drifted(synced: World) -> None:
     assert (run.errors, run.rows(), run.not_read()) == ({}, [], {})
     assert list(run.terms) == [TERM1, TERM2]
     assert run.terms[TERM1]["not_ours"] == {"memberships": 1, "links": 1}
-    assert "Nothing has drifted in 2 of 2 open terms" in run.page
+    assert "Nothing has drifted (2 of 2 open terms looked at)" in run.page
     assert "Nothing is managed in this term yet" in run.page
 
 
@@ -430,3 +431,9 @@ def test_what_the_asset_event_says(synced: World) -> None:
     assert uri == "x-groupsync://drift"
     assert extra["counts"] == [{"kind": "membership", "what": "no longer a member", "next": "mends", "count": 1}]
     assert (extra["term"], extra["people"], extra["not_read"], extra["page"]) == (TERM1, 1, 0, "https://p")
+
+
+def test_a_run_whose_terms_could_not_be_listed_is_red_and_says_so(synced: World) -> None:
+    with pytest.raises(GroupsyncError, match="open_terms did not end"):
+        report(synced.deployment(), "moodle_group_drift.nothing")
+    assert list(seen_in(synced.deployment(), "moodle_group_drift.nothing")) == []

@@ -45,10 +45,8 @@ def drift_headline(document: Mapping[str, Any]) -> str:
     if not terms:
         return "No term is open: nothing was looked at"
     things, not_read = sum(one["things"] for one in looked), sum(one["not_read"] for one in looked)
-    said = f"{things:,} drifts" if things != 1 else "1 drift"
-    told = [f"{said if things else 'Nothing has drifted'} in {len(looked)} of {len(terms)} open terms"]
+    said = "Nothing has drifted" if not things else "1 drift" if things == 1 else f"{things:,} drifts"
+    told = [f"{said} ({len(looked)} of {len(terms)} open terms looked at)"]
     if not_read:
         told.append(f"{not_read:,} {'course was' if not_read == 1 else 'courses were'} not read")
-    if len(looked) < len(terms):
-        told.append(f"{len(terms) - len(looked)} could not be looked at")
     return "; ".join(told)

@@ -266,6 +266,8 @@ def report(deployment: Deployment, run_id: str) -> list[dict[str, Any]]:
     Raises GroupsyncError in the end where a term could not be looked at.
     """
     front = folder_of(deployment, run_id)
+    if not front.has("terms.json"):
+        raise GroupsyncError("FAILED: open_terms did not end; its log says more. Nothing was looked at.")
     document: dict[str, Any] = {
         "run_id": run_id,
         "environment": deployment.environment,
@@ -302,7 +304,9 @@ def seen_in(deployment: Deployment, run_id: str) -> Iterator[tuple[str, Seen, st
 
     Where something was not read, what was told before is not taken for over.
     """
-    for term in folder_of(deployment, run_id).json("terms")["terms"]:
+    front = folder_of(deployment, run_id)
+    # Where not even the terms could be listed, the sync tells of the same cause.
+    for term in front.json("terms")["terms"] if front.has("terms.json") else ():
         told, folder = _told(deployment, run_id, term), Looking(run_id, term).folder(deployment)
         moment = f"{run_id} {(step_records(folder).get('look') or {}).get('started_at')}"
         if not told["ok"]:
