@@ -242,7 +242,8 @@ def one_at_a_time(machine: Machine) -> None:
 
 def widen_the_pool(machine: Machine, slots: int) -> None:
     """What somebody does by mistake: more than one writer, as far as Airflow goes."""
-    machine.call("PATCH", "/api/v2/pools/moodle_writes?update_mask=slots", {"name": "moodle_writes", "slots": slots})
+    pool = {"pool": "moodle_writes", "slots": slots, "include_deferred": False}
+    machine.call("PATCH", "/api/v2/pools/moodle_writes?update_mask=slots", pool)
 
 
 def sleep_until(at: datetime) -> None:
