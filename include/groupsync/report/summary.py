@@ -24,6 +24,7 @@ _PARTS = (
     "groups",
     "links",
     "memberships",
+    "extent",
     "vanishing",
     "mode",
     "kept",

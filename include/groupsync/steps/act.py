@@ -166,7 +166,8 @@ def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJo
     with deployment.state.begin() as link:
         for name, table in _OBSERVED.items():
             ledger.observe(link, table, folder.frame(f"observed/{name}"))
-        ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
+        if run.extent.is_whole:  # what a run for a part missed is not all that its term misses
+            ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
 
 
 @recorded

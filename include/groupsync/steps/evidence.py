@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,27 +24,22 @@ from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs, term_states
 from include.groupsync.state.history import count_gone
+from include.groupsync.steps.extent import DATASET
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
-_DATASET = {
-    Kind.GROUPING: "groupings",
-    Kind.GROUP: "groups",
-    Kind.LINK: "groups",
-    Kind.MEMBERSHIP: "memberships",
-}
 # An activity in group mode works with whatever groups there are; the other uses break with this very one.
 _ANY_GROUP = (How.GROUP_MODE,)
 
 
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
     """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
-    now, records, scope = deployment.now(), step_records(folder), _scope(folder)
+    now, records, scope = deployment.now(), step_records(folder), _scope(run, folder)
     with deployment.state.connect() as link:
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
         opened = term_states.opened_unseen(link, run.term_key)
     return Evidence(
         plan=plan,
-        managed=_managed(folder),
+        managed=_managed(run, folder),
         departments=_departments(folder),
         courses=len({place.course for place in scope}),
         members=_members(folder, plan),
@@ -71,6 +67,9 @@ def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: M
     read, week = step_records(folder).get("extract", {}), week_of(deployment, run)
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
+    if not run.extent.is_whole:
+        # Its tables are whole, and compare as ever; who is listed in a few courses says nothing of all.
+        baselines = replace(baselines, unmatched={})
     return {
         "rows_read": read.get("rows", {}),
         "unmatched": _unmatched(folder),
@@ -123,7 +122,8 @@ def configuration_digest(deployment: Deployment) -> str:
     """SHA-256 over settings, statements, and the calendar's terms and blackouts; the settings hold no secret, nor does
     this.
 
-    When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.
+    When it runs, and who is told of it, changes nothing of what a run does: schedule and ``alerts`` are left out.  So
+    is ``modes``: how much a run does is no slip that looks like an empty source.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {dataset.sql for dataset in settings.datasets.values()} | set(settings.freshness.values())
@@ -135,7 +135,7 @@ def configuration_digest(deployment: Deployment) -> str:
     }
     calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
     whole = {
-        "settings": settings.model_dump(mode="json", exclude={"alerts"}),
+        "settings": settings.model_dump(mode="json", exclude={"alerts", "modes"}),
         "statements": statements,
         "calendar": calendar,
     }
@@ -177,24 +177,28 @@ def _identity(folder: RunFolder) -> tuple[str, ...]:
     return tuple(f"{side['name']}: {side['says']}" for side in folder.json("identity")["sides"] if not side["agrees"])
 
 
-def _scope(folder: RunFolder) -> frozenset[Place]:
+def _scope(run: Run, folder: RunFolder) -> frozenset[Place]:
     """The places in scope whose course Moodle has and that could be read, straight from the frames."""
+    own = {DATASET[kind] for kind in Kind if run.extent.takes(kind)}
     found, unread = folder.frame("moodle/courses"), folder.frame("moodle/unread")
     there = set(found.loc[~found["course_id"].isin(unread["course_id"]), "course"])
     return frozenset(
         Place(row["dataset"], row["course"], row["label"], row["standing"] == Standing.ACTIVE)
         for row in rows(folder.frame("scope"))
-        if row["standing"] != Standing.FROZEN and row["course"] in there
+        if row["standing"] != Standing.FROZEN and row["course"] in there and row["dataset"] in own
     )
 
 
-def _managed(folder: RunFolder) -> dict[Kind, dict[str, int]]:
-    """Managed and in Moodle, by kind and course; what is frozen is no part of any denominator."""
+def _managed(run: Run, folder: RunFolder) -> dict[Kind, dict[str, int]]:
+    """Managed and in Moodle, by kind and course; what is frozen, or of a kind that the run is not for, is no part of
+    any denominator."""
     courses = folder.frame("moodle/courses")
     names = dict(zip(courses["course_id"], courses["course"], strict=True))
     counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
     for kind, frame in _ledger(folder):
-        scope = Scope.of(folder.frame("scope"), _DATASET[kind])
+        if not run.extent.takes(kind):
+            continue
+        scope = Scope.of(folder.frame("scope"), DATASET[kind])
         for row in rows(frame.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
             course = names.get(row["course_id"])
             if course is not None and scope.standing(course, row["module"]) is not Standing.FROZEN:
@@ -254,7 +258,7 @@ def _links(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], int]:
     names = {row["course_id"]: row["course"] for row in rows(courses) if row["course"] in wanted}
     keyed = {row["grouping_id"]: keys.key(row["idnumber"]) or keys.without_idnumber(row["grouping_id"])
              for row in rows(groupings[groupings["course_id"].isin(list(names))])}  # fmt: skip
-    scope = Scope.of(folder.frame("scope"), _DATASET[Kind.LINK])
+    scope = Scope.of(folder.frame("scope"), DATASET[Kind.LINK])
     links = dict(_ledger(folder))[Kind.LINK]
     found: Counter[tuple[str, str]] = Counter()
     for row in rows(links[links["course_id"].isin(list(names))]):

@@ -25,6 +25,7 @@ from include.groupsync.source.mappings import in_scope, of_term
 from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.state import ledger, term_states
 from include.groupsync.state.history import unsettled_runs
+from include.groupsync.steps.extent import compared, require_extent, require_kinds
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
 from include.groupsync.steps.scoping import scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
@@ -39,8 +40,11 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
     Where a source is asked how fresh it is, it is asked in the same snapshot.  Where a database could not keep its
     snapshot for as long as it was read, all is read again.  What is derived from CMIS and SITS is
     handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.
+
+    Raises SettingsError where the part that the run is for has what the term has not, before Moodle is read.
     """
     settings, term = deployment.settings, run.term(deployment)
+    require_kinds(settings, run.extent)
     read, found = _read_whole(deployment, run)
     tables = {name: read[name] for name in settings.datasets if name in read}
     if settings.native is not None:
@@ -50,6 +54,10 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
         found["derived"] = derived.counts
     for name, frame in tables.items():
         folder.save_frame(f"source/{name}", frame, REMOTE[name])
+    if not run.extent.is_whole:
+        named = ["mappings"] if settings.mappings is not None else list(settings.datasets)
+        cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in named}
+        require_extent(settings, run.extent, term, cleaned)
     return {"rows": {name: len(tables[name]) for name in settings.datasets}, **found}
 
 
@@ -107,12 +115,13 @@ def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -
 
 @recorded
 def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """The courses that the mappings speak of, with everything in them, and the ledger as it is now."""
+    """The courses that the mappings speak of and the run is for, with everything in them, and the ledger as it is."""
     settings, client = deployment.settings, client_of(deployment)
     settled = settle(deployment, run, client)
     managed = save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.datasets}
-    scope = scope_of_rows(cleaned, settings, run.term(deployment))
+    term = run.term(deployment)
+    scope = compared(scope_of_rows(cleaned, settings, term), settings, run.extent, term, cleaned)
     wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
     everywhere = read_course_keys(client, settings.localcoursefield)
     courses = everywhere[everywhere["course"].isin(list(wanted))].reset_index(drop=True)

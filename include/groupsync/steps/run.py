@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+from include.groupsync.model.extent import WHOLE, Extent
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.mode import Mode
@@ -78,7 +79,8 @@ class Run:
     person approved and of nothing else (rule B4).
 
     With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
-    O2); ``reason`` is why somebody started it so.
+    O2); ``reason`` is why somebody started it so.  ``extent`` is the part of the term that it is for, ``chosen_by``
+    who has chosen the mode, in words.
     """
 
     run_id: str
@@ -87,11 +89,18 @@ class Run:
     reclaim: bool = False
     reason: str = ""
     mode: Mode = Mode.FULL
+    extent: Extent = WHOLE
+    chosen_by: str = ""
 
     @property
     def is_sync(self) -> bool:
-        """Whether it is a run that later ones compare themselves with."""
+        """Whether it is a run that looks for what is to be done, and asks about what it holds."""
         return self.release is None
+
+    @property
+    def is_yardstick(self) -> bool:
+        """Whether later runs may compare themselves with it: one for a part says nothing of the whole."""
+        return self.is_sync and self.extent.is_whole
 
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
