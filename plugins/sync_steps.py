@@ -238,8 +238,9 @@ def deployment_of_airflow() -> Deployment:
 
 def run_of(context: Any, deployment: Deployment) -> Run:
     """This DAG run, for the term that is its partition, that of its form, or the one that is running today."""
+    from sync_forms import extent_of, mode_of
+
     from include.groupsync.errors import SettingsError
-    from include.groupsync.model.mode import Mode
     from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
@@ -261,8 +262,12 @@ def run_of(context: Any, deployment: Deployment) -> Run:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
-    mode = Mode(context["params"].get("mode") or Mode.FULL)
-    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode)
+    mode, chosen_by = mode_of(context["params"].get("mode"), deployment, term, started_on)
+    extent = extent_of(context["params"])
+    return Run(
+        run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, extent=extent,
+        chosen_by="as the run that asked" if release else chosen_by,
+    )  # fmt: skip
 
 
 def _database(conn_id: str) -> DatabaseConnection:
