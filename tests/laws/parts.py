@@ -20,7 +20,9 @@ def c2_some_courses_are_planned_as_in_the_whole_run(shown: Shown) -> None:
     nothing(told(part.waits))
     there = _ids(shown.university, courses)
     for table, observed in part.observed.items():
-        alike(observed, [row for row in shown.planned.observed[table] if row["course_id"] in there])
+        # What was seen gone of a module that is frozen the next whole run may forget.
+        whole = [row for row in shown.planned.observed[table] if row["course_id"] in there]
+        alike(observed, [row for row in whole if row["terms"] or row in observed])
 
 
 def c2_a_part_leaves_everything_else_as_it_is(shown: Shown) -> None:
@@ -38,7 +40,8 @@ def c2_a_part_leaves_everything_else_as_it_is(shown: Shown) -> None:
     after, results = apply(university, part, part.plan)
     nothing(undone(results))
     outside = _ids(university) - _ids(university, courses) if courses else frozenset()
-    assert _seen(after, outside) == _seen(university, outside)
+    for now, before in zip(_seen(after, outside), _seen(university, outside), strict=True):
+        assert now == before
     gone = university.ledger.objects.keys() - after.ledger.objects.keys()
     for (kind, at), row in university.ledger.objects.items():
         if not extent.takes(Kind(kind)):
@@ -69,7 +72,8 @@ def _seen(university: University, courses: frozenset[int]) -> list[Any]:
         {at: asdict(one) for at, one in several.items() if one.course_id in courses}
         for several in (state.groupings, state.groups)
     ]
-    inside = [sorted(pair for pair in state.links if pair[0] in objects[0])]
+    # A link that crosses courses, which Moodle itself never makes, goes with either end.
+    inside = [sorted(pair for pair in state.links if pair[0] in objects[0] and pair[1] in objects[1])]
     inside.append(sorted(pair for pair in state.members if pair[0] in objects[1]))
     known = [
         {ids: row for ids, row in table.items() if row["course_id"] in courses}
