@@ -114,7 +114,12 @@ def compared(
     scope: pd.DataFrame, settings: Settings, extent: Extent, term: Term, cleaned: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
     """The scope (SCOPE) with all courses frozen that are not in the part: those that are left are compared whole."""
-    return within_courses(scope, courses_within(extent, _mappings(settings, term, cleaned)))
+    mappings = _mappings(settings, term, cleaned)
+    own = within_courses(scope, courses_within(extent, mappings))
+    left, _ = within_modules(own, extent, mappings, deliveries(settings))
+    # A course where nothing of the modules may change need not be read.
+    live = left.loc[left["standing"] != str(Standing.FROZEN), "course"]
+    return within_courses(own, frozenset(live)) if extent.modules else own
 
 
 def narrowed(
