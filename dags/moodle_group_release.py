@@ -27,6 +27,7 @@ from airflow.sdk import Param, chain, dag, task
 from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import APPROVE, ApproveHeld
 from run_alerts import run_alert
+from sync_forms import extent_params
 from sync_steps import run_step
 
 
@@ -45,6 +46,7 @@ from sync_steps import run_step
         "mode": Param(
             "full", type="string", enum=["full", "add"], title="Mode", description="As that run was started."
         ),
+        **extent_params(description="As that run was started."),
         "reclaim": Param(False, type="boolean", title="Reclaim", description="As that run was started."),
         "reason": Param(None, type=["null", "string"], title="Reason", description="As that run was started."),
     },

@@ -37,9 +37,8 @@ from airflow.sdk import Param, chain, dag, task
 from lineage import moodle_asset, plan_asset
 from release_requests import APPROVE, ApproveRestore
 from run_alerts import run_restore_alert
+from sync_forms import KINDS
 from sync_steps import run_restore_step
-
-KINDS = ["grouping", "group", "link", "membership"]
 
 
 @dag(

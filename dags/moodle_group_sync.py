@@ -22,6 +22,10 @@ backfill does one run for each term whose first day is in its range.
 | `alert` | tells whom the settings name what has changed; red if it could not | its log names the connection |
 | `succeeded` | does nothing: green as `outcome` is | |
 
+*Only a part* of the form narrows a run to courses, modules, departments or kinds. It does there what the whole run
+would do, and leaves everything else as it is; no later run compares itself with it, and what it holds is asked for
+itself.
+
 Nothing is written before `apply`, and a run that is held has applied everything else. It waits for nobody.
 """
 
@@ -32,9 +36,11 @@ from airflow.sdk import Param, chain, dag, task
 from lineage import moodle_asset, plan_asset, source_assets
 from release_requests import request_release
 from run_alerts import run_alert
+from sync_forms import AS_SET, extent_params
 from sync_steps import run_step, term_choice
 from term_timetable import TermTimetable
 
+PART = "Only a part"
 LOST = "Only after the ledger was lost"
 
 
@@ -55,13 +61,14 @@ LOST = "Only after the ledger was lost"
             description="Leave empty for the one that is running today, and in a backfill: its runs know theirs.",
         ),
         "mode": Param(
-            "full",
+            AS_SET,
             type="string",
-            enum=["full", "add", "plan"],
+            enum=[AS_SET, "full", "add", "plan"],
             title="Mode",
-            description="full: all of it. add: creates, updates and adds, never deletes or removes. plan: shows what"
-            " would be done, and writes nothing.",
+            description="As the settings say: for this environment and this time of the term. full: all of it. add:"
+            " creates, updates and adds, never deletes or removes. plan: shows what would be done, and writes nothing.",
         ),
+        **extent_params(section=PART),
         "reclaim": Param(
             False,
             type="boolean",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SYNC, RELEASE, APPROVE = "moodle_group_sync", "moodle_group_release", "approve"
 # Of a release run: what it must know to make the plan anew.
-CONF = ("term", "run", "digest", "mode", "reclaim", "reason")
+CONF = ("term", "run", "digest", "mode", "reclaim", "reason", "courses", "modules", "departments", "kinds")
 ENDED = ("success", "failed")
 
 

@@ -279,8 +279,9 @@ def deployment_of_airflow() -> Deployment:
 
 def run_of(context: Any, deployment: Deployment) -> Run:
     """This DAG run, for the term that is its partition, that of its form, or the one that is running today."""
+    from sync_forms import extent_of, mode_of
+
     from include.groupsync.errors import SettingsError
-    from include.groupsync.model.mode import Mode
     from include.groupsync.model.run_path import RELEASE_DAG, run_name
     from include.groupsync.steps import Run
 
@@ -302,10 +303,16 @@ def run_of(context: Any, deployment: Deployment) -> Run:
         raise SettingsError("reclaim makes later removals possible: say why in the trigger form's reason")
     dag_id, run_id = context["dag_run"].dag_id, context["dag_run"].run_id
     release = run_id if dag_id == RELEASE_DAG else None
-    mode = Mode.PLAN if _too_late(context, deployment) else Mode(context["params"].get("mode") or Mode.FULL)
+    late = _too_late(context, deployment)
+    chosen = "plan" if late else context["params"].get("mode")
+    mode, chosen_by = mode_of(chosen, deployment, term, started_on)
+    told_by = "as the run that asked" if release else "as it comes too late" if late else chosen_by
     # A release has been asked for; a run by the schedule shows what would be done, whatever it may do.
     by_person = release is None and context["dag_run"].run_type in ("manual", "backfill")
-    return Run(run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, by_person=by_person)
+    return Run(
+        run_name(dag_id, run_id), term, release, reclaim=reclaim, reason=reason, mode=mode, by_person=by_person,
+        extent=extent_of(context["params"]), chosen_by=told_by,
+    )  # fmt: skip
 
 
 def _too_late(context: Any, deployment: Deployment) -> bool:

@@ -41,6 +41,7 @@ from include.groupsync.breaker_settings import TermLimits
 from include.groupsync.errors import GroupsyncError, NotReleased
 from include.groupsync.model.approval import APPROVE_ALL, Answer, Approval
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+from include.groupsync.model.extent import Extent
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
@@ -468,17 +469,21 @@ class World:
         reclaim: str = "",
         mode: Mode = Mode.FULL,
         by_person: bool = False,
+        chosen_by: str = "",
+        **only: Any,
     ) -> Outcome:
         """One run of all steps, as the DAG runs them: after a failure only report and outcome still run.
 
         ``start`` and ``until`` name the first and last step to run, ``run_id`` a run to go on with;
         ``before`` does something right before a step: ``before={"apply": lambda: world.by_hand...}``;
-        ``reclaim`` is the reason of a run that is started with it (rule O2); ``by_person``: it is no scheduled one.
+        ``reclaim`` is the reason of a run that is started with it (rule O2); ``by_person``: it is no scheduled one;
+        ``only`` is for a part of the term: ``courses``, ``modules``, ``departments``, ``kinds``.
         """
         self._runs += run_id is None
         run = Run(
-            run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim, mode=mode, by_person=by_person
-        )
+            run_id or f"run-{self._runs}", term, reclaim=bool(reclaim), reason=reclaim, mode=mode, by_person=by_person,
+            extent=Extent.of(only), chosen_by=chosen_by,
+        )  # fmt: skip
         names = list(STEPS)
         wanted = names[names.index(start or names[0]) : names.index(until or names[-1]) + 1]
         return self._run(run, wanted, before or {})
@@ -546,7 +551,10 @@ class World:
         release_run_id = run.request["release_run_id"]
         run_id = run_name("moodle_group_release", release_run_id)
         kept = {name: run.request[name] for name in ("reclaim", "reason")}
-        return Run(run_id, run.request["term"], release_run_id, mode=Mode(run.request["mode"]), **kept)
+        extent = Extent.of(run.request)
+        return Run(
+            run_id, run.request["term"], release_run_id, mode=Mode(run.request["mode"]), extent=extent, **kept
+        )  # fmt: skip
 
     def _run(
         self,

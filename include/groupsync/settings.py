@@ -14,6 +14,8 @@ from include.groupsync.errors import SettingsError
 from include.groupsync.model.effective import MAPPING_KEY
 from include.groupsync.model.identity import ENVIRONMENT, SANDBOX
 from include.groupsync.model.kind import Kind
+from include.groupsync.model.mode import Mode
+from include.groupsync.model.schedule import Phase
 from include.groupsync.settings_file import load_yaml, read_yaml, validated
 from include.groupsync.source_settings import Native, Sources, with_derived_tables
 
@@ -124,6 +126,18 @@ class Memberships(_Kept):
     columns: MembershipColumns = MembershipColumns()
 
 
+_Mode = Literal["plan", "add", "full"]
+
+
+class Modes(Strict):
+    """How much a run does that nobody told, by the phase of its term (``Calendar.phase_of``)."""
+
+    hourly: _Mode = "full"
+    term: _Mode = "full"
+    recess: _Mode = "full"
+    ended: _Mode = "full"
+
+
 class Environment(Strict):
     """What the databases and the Moodle of one environment answer when asked who they are (rule I1)."""
 
@@ -198,6 +212,8 @@ class Settings(Strict):
     state_connection: str = "groupsync_state"
     journal_days: int | None = Field(400, ge=1)
     environments: dict[str, Environment] = Field(default_factory=dict)
+    # By environment.
+    modes: dict[str, Modes] = Field(default_factory=dict)
     # By connection: a statement in include/sql that answers one value, a time or a growing number.
     freshness: dict[str, str] = Field(default_factory=dict)
     breaker: BreakerLimits = BreakerLimits()
@@ -258,6 +274,14 @@ class Settings(Strict):
         """All that is read from the sources, by name: the datasets, and the queue of requests where there is one."""
         return {**self.datasets, **({"requests": self.requests} if self.requests is not None else {})}
 
+    @model_validator(mode="after")
+    def _check_modes(self) -> "Settings":
+        known = [*self.environments, SANDBOX]
+        for name in self.modes:
+            if name not in known:
+                raise ValueError(f"modes.{name}: no environment has this name; there are {', '.join(known)}")
+        return self
+
     @property
     def datasets(self) -> dict[str, "Mappings | Groupings | Groups | Memberships"]:
         """The tables that are on, by name, in the order in which they are read."""
@@ -268,6 +292,10 @@ class Settings(Strict):
             "memberships": self.memberships,
         }
         return {name: dataset for name, dataset in every.items() if dataset is not None}
+
+    def mode_of(self, environment: str, phase: Phase) -> Mode:
+        """How much a run does that nobody told: all of it, unless the settings say less."""
+        return Mode(getattr(self.modes.get(environment, Modes()), phase))
 
     @property
     def source_connections(self) -> list[str]:

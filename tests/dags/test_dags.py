@@ -153,7 +153,7 @@ def test_b4_a_run_that_holds_starts_a_run_that_asks_and_a_later_one_joins_it(pro
     assert started == f"{RELEASE} {asked['release_run_id']}"
     assert conf == {
         "term": TERM1, "run": first["run_id"], "digest": asked["digest"],
-        "mode": "full", "reclaim": False, "reason": "",
+        "mode": "full", "reclaim": False, "reason": "", "courses": "", "modules": "", "departments": "", "kinds": [],
     }  # fmt: skip
     address = f"/dags/{RELEASE}/runs/{asked['release_run_id']}/tasks/approve/required_actions"
     assert f"HELD: 1 deletes in 1 courses, approve at http://127.0.0.1:{probe.port}{address}" in probe.words

@@ -10,6 +10,7 @@ import pytest
 from include.groupsync.alert_settings import Channel
 from include.groupsync.errors import AlertError
 from include.groupsync.model.approval import REJECT
+from include.groupsync.model.extent import Extent
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
 from include.groupsync.report.alert import Message, Place
@@ -134,6 +135,19 @@ def test_w2_a_run_that_leaves_the_deletes_out_does_not_say_that_it_is_over(offic
     assert office.alert(less, of=Run(less.run_id, TERM1, mode=mode)) == []
     office.world.source.members("C1", "G1", "ann")
     assert [one.split(":")[0] for one in subjects(office.sync())] == [f"OVER {TERM1}"]
+
+
+def test_w2_a_part_of_a_term_has_alerts_of_its_own(office: Office) -> None:
+    """It says which; what the whole run held is not over because a part holds nothing."""
+    office.world.configure(breaker=NO_REMOVALS)
+    office.world.source.drop_member("C1", "G1", "ann")
+    held = f"WARNING {TERM1}{{}}: 1 delete in 1 course is held; everything else was applied"
+    assert subjects(office.sync()) == [held.format("")]
+    for course, news in (("C2", []), ("C1", [held.format(", only courses C1")])):
+        extent = Extent(courses=frozenset({course}))
+        run = office.world.sync(courses=course)
+        assert subjects(office.alert(run, of=Run(run.run_id, TERM1, extent=extent))) == news
+    assert office.sync() == []
 
 
 def test_w2_a_rejection_is_no_news_and_a_refusal_is(office: Office) -> None:

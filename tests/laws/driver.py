@@ -22,6 +22,7 @@ from include.groupsync.diff.together import (
 )
 from include.groupsync.model import keys
 from include.groupsync.model.effective import SWITCHES
+from include.groupsync.model.extent import WHOLE, Extent
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.ledger import EXCEPTIONS, LEDGER
@@ -36,7 +37,8 @@ from include.groupsync.source.clean import clean
 from include.groupsync.source.extract import REMOTE
 from include.groupsync.source.mappings import in_doubt, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
-from include.groupsync.steps.scoping import TABLES, deliveries, scope_named, scope_of_rows
+from include.groupsync.steps.extent import Within, compared, narrowed, narrowed_plan
+from include.groupsync.steps.scoping import TABLES, deliveries, mappings_of_rows, scope_named, scope_of_rows
 from tests.laws.ledgerbook import LedgerBook
 from tests.laws.moodle import MemoryMoodle
 from tests.laws.overlap import overlaps
@@ -57,16 +59,19 @@ class Planned:
     snapshot: Snapshot
     users: pd.DataFrame
     protected: pd.DataFrame = field(default_factory=lambda: frame_of([], PROTECTED))
+    waits: Plan = field(default_factory=Plan.of)
 
 
-def plan_of(university: University) -> Planned:
-    """Judge, read and compare, as the steps do."""
+def plan_of(university: University, extent: Extent = WHOLE) -> Planned:
+    """Judge, read and compare, as the steps do; for a part of the term, what of it ``waits`` for what is left out."""
     options, settings = university.options, university.options.settings()
     cleaned = {
         name: clean(name, frame_of(as_read(university, name, dataset.columns.configured), REMOTE[name]), settings)
         for name, dataset in settings.datasets.items()
     }
-    spoken_of = scope_of_rows(cleaned, settings, TERM_OF_RUN, frame_of([], SWITCHES))
+    mappings = mappings_of_rows(cleaned, settings, TERM_OF_RUN, frame_of([], SWITCHES))
+    part = (settings, extent, mappings)
+    spoken_of = compared(scope_of_rows(cleaned, settings, mappings), *part)
     snapshot = _read(university, spoken_of, settings)
     scope, sifted = _judged(cleaned, settings, options)
     parts = [one.protected for one in sifted.values()]
@@ -74,8 +79,30 @@ def plan_of(university: University) -> Planned:
         parts.append(in_doubt(sifted["mappings"].usable, sifted["mappings"].protected, TABLES))
     protected = _together(parts, PROTECTED)
     users = _users(university, cleaned, snapshot, spoken_of)
-    found = _compare(university, settings, snapshot, users, scope, sifted, protected)
+    own = compared(scope, *part)
+    if not extent.is_whole:
+        sifted |= {
+            name: replace(one, usable=in_scope(one.usable, own, name)) for name, one in sifted.items() if name in TABLES
+        }
+    found = _compare(university, settings, snapshot, users, own, sifted, protected)
+    found = _narrowed(found, Within.of(narrowed(scope, *part)[0], extent))
     return replace(found, findings=[*(row for one in sifted.values() for row in rows(one.findings)), *found.findings])
+
+
+def _narrowed(found: Planned, part: Within) -> Planned:
+    """Plan and observations without what the run is not for."""
+    plan, waits = narrowed_plan(found.plan, part)
+    courses = {row["course_id"]: row["course"] for row in rows(found.snapshot.courses)}
+    kinds = {"links": Kind.LINK, "memberships": Kind.MEMBERSHIP}
+    observed = {
+        table: [
+            row
+            for row in several
+            if part.has(kinds.get(table) or Kind(row["kind"]), courses.get(row["course_id"]), row["module"])
+        ]
+        for table, several in found.observed.items()
+    }
+    return replace(found, plan=plan, observed=observed, waits=waits)
 
 
 def as_read(university: University, name: str, configured: Mapping[str, str]) -> list[dict[str, Any]]:

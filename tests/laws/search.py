@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
-from tests.laws import agree, errors, holds, itself
+from tests.laws import agree, errors, holds, itself, parts
 from tests.laws.shown import Shown, shown
 
 Law = Callable[[Shown], None]
@@ -33,6 +33,8 @@ OF_ANOTHER_PLAN: tuple[Law, ...] = (
     itself.nothing_differs_from_itself,
     errors.one_rows_error_deletes_nothing_and_changes_nothing_elsewhere,
     errors.a_course_whose_every_row_is_bad_changes_nothing_elsewhere,
+    parts.c2_some_courses_are_planned_as_in_the_whole_run,
+    parts.c2_a_part_leaves_everything_else_as_it_is,
 )
 
 

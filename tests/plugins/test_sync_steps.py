@@ -1,7 +1,8 @@
-"""Which term an Airflow run is of."""
+"""Which term an Airflow run is of, which part of it, and how much it does."""
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from types import ModuleType
 from typing import Any
@@ -9,15 +10,26 @@ from typing import Any
 import pytest
 
 from include.groupsync.errors import SettingsError
+from include.groupsync.model.extent import Extent
+from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.schedule import Schedule
 from include.groupsync.model.term import Calendar, Term
+from include.groupsync.settings import Settings
 from tests.conftest import ROOT
 
 T1 = Term("T1", date(2026, 9, 28), date(2026, 12, 18), "S", "2026", ("T1",))
 T2 = Term("T2", date(2027, 1, 11), date(2027, 3, 26), "S", "2026", ("T2",))
 CALENDAR = Calendar((T1, T2), timezone="Europe/London")
 IN_T1 = datetime(2026, 11, 29, 12, tzinfo=UTC)
+MODES = Settings.model_validate(
+    {
+        "mappings": "none",
+        "groups": {"connection": "source", "table": "T"},
+        "environments": {"production": {"moodle": "https://moodle.example.org"}},
+        "modes": {"production": {"hourly": "add", "recess": "plan", "ended": "plan"}},
+    }
+)
 
 
 @dataclass
@@ -25,6 +37,8 @@ class Deployed:
     """The part of the deployment that is asked."""
 
     calendar: Calendar
+    settings: Settings = field(default_factory=lambda: MODES)
+    environment: str = "production"
 
     def now(self) -> datetime:
         return datetime(2027, 6, 1, tzinfo=UTC)
@@ -44,8 +58,14 @@ class AirflowsRun:
 
 
 @pytest.fixture(scope="module")
-def plugin() -> ModuleType:
-    """The plugin as Airflow loads it: by its file."""
+def plugin() -> Iterator[ModuleType]:
+    """The plugin as Airflow loads it: by its file, with the others beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "plugins"))
+        yield _load()
+
+
+def _load() -> ModuleType:
     spec = importlib.util.spec_from_file_location("sync_steps_under_test", ROOT / "plugins" / "sync_steps.py")
     assert spec is not None
     assert spec.loader is not None
@@ -138,3 +158,52 @@ def test_c2_a_run_that_a_person_started_is_known(
     """A release was asked for by a run, and answered by a person: it is none of them."""
     context = {"dag_run": AirflowsRun("T1", IN_T1, dag_id, run_type=run_type), "params": {}}
     assert plugin.run_of(context, Deployed(CALENDAR)).by_person is by_person
+
+
+def asked(plugin: ModuleType, form: dict[str, Any], at: str = "2026-11-29", *, dag: str = "", **deployed: Any) -> Any:
+    """The run of T1 that is started with that form on that day."""
+    dag_run = AirflowsRun("T1", datetime.fromisoformat(f"{at}T12:00:00+00:00"), dag or "moodle_group_sync")
+    return plugin.run_of({"dag_run": dag_run, "params": form}, Deployed(CALENDAR, **deployed))
+
+
+@pytest.mark.parametrize(
+    ("at", "mode", "phase"),
+    [
+        ("2026-09-20", Mode.PLAN, "recess"),
+        ("2026-09-21", Mode.ADD, "hourly"),  # week 0
+        ("2026-10-04", Mode.ADD, "hourly"),
+        ("2026-10-05", Mode.FULL, "term"),
+        ("2026-12-18", Mode.FULL, "term"),
+        ("2026-12-19", Mode.PLAN, "ended"),
+    ],
+)
+def test_a_run_that_nobody_told_does_as_much_as_the_settings_say(
+    plugin: ModuleType, at: str, mode: Mode, phase: str
+) -> None:
+    """By environment and phase of its term; what a person chooses wins; it is on record who chose."""
+    for form in ({"mode": "as the settings say"}, {"mode": None}, {}):
+        run = asked(plugin, form, at)
+        assert (run.mode, run.chosen_by) == (mode, f"as the settings say (modes.production.{phase})")
+    for chosen in Mode:
+        run = asked(plugin, {"mode": str(chosen)}, at)
+        assert (run.mode, run.chosen_by) == (chosen, "as its form says")
+    assert asked(plugin, {}, at, environment="sandbox").mode is Mode.FULL
+    released = asked(plugin, {"mode": "add"}, at, dag="moodle_group_release")
+    assert (released.mode, released.chosen_by) == (Mode.ADD, "as the run that asked")
+
+
+def test_a_mode_that_is_none_is_refused(plugin: ModuleType) -> None:
+    with pytest.raises(SettingsError, match="unknown mode 'all': the form has plan, add, full and 'as the settings"):
+        asked(plugin, {"mode": "all"})
+
+
+def test_the_form_says_which_part_of_the_term_a_run_is_for(plugin: ModuleType) -> None:
+    """One name a line, or a list as scripts have it; what is empty leaves nothing out."""
+    for courses in (" C1 \n\nC2\r\n", ["C2", "C1", " "]):
+        form = {"courses": courses, "modules": None, "departments": "", "kinds": ["link", "group"]}
+        run = asked(plugin, form)
+        assert run.extent == Extent(courses=frozenset({"C1", "C2"}), kinds=frozenset({Kind.GROUP, Kind.LINK}))
+        assert asked(plugin, run.extent.form).extent == run.extent, "as it travels to a release run"
+    assert asked(plugin, {"courses": " ", "kinds": None}).extent.is_whole
+    with pytest.raises(SettingsError, match="kinds: 'groups' is not a valid Kind; the kinds are grouping, group"):
+        asked(plugin, {"kinds": ["groups"]})

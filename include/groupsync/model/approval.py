@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from include.groupsync.model.extent import Extent
+
 APPROVE_ALL = "Approve all"
 APPROVE_COURSES = "Approve only these courses"
 REJECT = "Reject"
@@ -14,7 +16,8 @@ OPTIONS = (APPROVE_ALL, APPROVE_COURSES, REJECT)
 
 
 class Answered(StrEnum):
-    """How far a request has come; of ``open`` there is one a term, and all but ``approved`` are ends."""
+    """How far a request has come; of ``open`` there is one for each part of a term that runs are for, most often the
+    whole of it, and all but ``approved`` are ends."""
 
     OPEN = "open"
     APPROVED = "approved"
@@ -31,7 +34,8 @@ class Approval:
 
     ``digest`` names the held part of the plan of run ``run_id``; ``trips`` are the observations that hold it, as
     in the verdict's document.  ``courses`` are those that were approved, None for all.  ``reason`` is the
-    person's; ``remark`` says why it ended as it did where no person said so.
+    person's; ``remark`` says why it ended as it did where no person said so.  ``extent`` is the part of the term that
+    the run was for, as ``Extent.document``; None for all of it.
     """
 
     approval: int
@@ -48,6 +52,12 @@ class Approval:
     reason: str | None = None
     courses: tuple[str, ...] | None = None
     remark: str | None = None
+    extent: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def part(self) -> Extent:
+        """The part of the term that it is about."""
+        return Extent.of(self.extent or {})
 
     @property
     def usable_until(self) -> datetime:

@@ -15,11 +15,12 @@ nightly run in it comes as much later as the clock is put forward.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from include.groupsync.model.term import Calendar, Term
 
+Phase = Literal["hourly", "term", "recess", "ended"]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # How long after its time the very first run may still begin; later ones are made up for whenever they were missed.
 _FIRST_GRACE = timedelta(minutes=10)
@@ -111,6 +112,16 @@ def runs_on(calendar: "Calendar", day: date) -> Iterator[Planned]:
         yield from (Planned(instant, term.key) for instant in shown)
     elif day >= term.first_on or WEEKDAYS[day.weekday()] == schedule.recess_day:
         yield Planned(_instant(calendar, day, schedule.nightly), term.key)
+
+
+def phase_of(calendar: "Calendar", term: "Term", day: date) -> Phase:
+    """Where a run of that term is on that day: in one of the weeks in which a schedule runs every hour, in the term's
+    other weeks, in the recess before it, or after its last day."""
+    if day > term.last_on:
+        return "ended"
+    if term.week_of(day) in (calendar.schedule or Schedule()).hourly_weeks:
+        return "hourly"
+    return "term" if day >= term.first_on else "recess"
 
 
 def _instant(calendar: "Calendar", day: date, at: time) -> datetime:

@@ -56,13 +56,17 @@ def losses_of(held: pd.DataFrame, groups: pd.DataFrame, there: Snapshot, uses: p
 def subject(approval: Approval, held: Plan) -> str:
     """The request in one line."""
     deletes = int((held.frame["action"] == str(Action.DELETE)).sum())
-    return f"{approval.term}: {deletes} deletes in {held.frame['course'].nunique()} courses are held"
+    only = f", only {approval.part.short}" if approval.extent else ""
+    return f"{approval.term}{only}: {deletes} deletes in {held.frame['course'].nunique()} courses are held"
 
 
 def summary(approval: Approval, held: Plan, losses: Losses, plan_at: str) -> str:
     """The question as Markdown: what would happen, why it waits, who loses what, where, and the whole plan."""
     courses = held.frame["course"].nunique()
+    part = f"Only {_plain(approval.part.told)}: the run that asks was for this part of the term."
+    only = (part, "") if approval.extent else ()
     lines = [
+        *only,
         f"**If approved: {_what(held)} in {courses} {'course' if courses == 1 else 'courses'}.**",
         "",
         f"**Who loses what:** {_who(losses)}",

@@ -26,6 +26,7 @@ _PARTS = (
     "groups",
     "links",
     "memberships",
+    "extent",
     "vanishing",
     "mode",
     "kept",

@@ -31,7 +31,7 @@ def scope_of(usable: pd.DataFrame, protected: pd.DataFrame, deliveries: Mapping[
     delivery columns.  A mapping that could not be used counts as frozen, so that it never makes a
     withdrawal complete; one whose course is unknown could be any course's.
     """
-    known = [(row["course"], row, _standing(row)) for row in rows(usable)]
+    known = [(row["course"], row, standing_of(row)) for row in rows(usable)]
     unknown = rows(protected)
     anywhere = any(row["course"] is None for row in unknown)
     found = []
@@ -108,7 +108,8 @@ def _unknown(column: pd.Series) -> pd.Series:
     return column.isna() | column.isin(list(spoilt))
 
 
-def _standing(row: Mapping[str, str | None]) -> Standing:
+def standing_of(row: Mapping[str, str | None]) -> Standing:
+    """How one mapping stands (rule C1)."""
     if row["status"] == "withdrawn":
         return Standing.WITHDRAWN
     return Standing.ACTIVE if row["status"] == "active" and row["import_groups"] == "yes" else Standing.FROZEN

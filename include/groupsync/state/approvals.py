@@ -1,9 +1,10 @@
 """What people were asked about held plans, and what they said (rules B4, B5).
 
-One open request a term: the table itself refuses a second.  Every end of a request is written once, by
-whoever finds it open first; nobody writes over another's answer.
+One open request for a term, and one for each part of it that a run was for: the table itself refuses a second.  Every
+end of a request is written once, by whoever finds it open first; nobody writes over another's answer.
 """
 
+import hashlib
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from include.groupsync.model.approval import Answer, Answered, Approval
+from include.groupsync.model.extent import WHOLE, Extent
 from include.groupsync.state.tables import APPROVAL
 
 _COLUMNS = [APPROVAL.c[field.name] for field in fields(Approval)]
@@ -26,13 +28,15 @@ def ask(
     trips: list[dict[str, Any]],
     at: datetime,
     waits: timedelta,
+    extent: Extent = WHOLE,
 ) -> Approval:
-    """The term's open request for this digest: the one there is, or a new one.
+    """The open request of the term, or of the part of it, for this digest: the one there is, or a new one.
 
-    An open request for another digest is closed as superseded: what it asks about is no longer what is held.
+    An open request for another digest is closed as superseded: what it asks about is no longer what is held.  One that
+    another part asked is left alone, as the whole term's is: neither says of the other's plan that it is over.
     """
-    expire(link, term, at)
-    found = open_of(link, term)
+    expire(link, term, at, extent)
+    found = open_of(link, term, extent)
     if found is None or found.digest != digest:
         if found is not None:
             close(link, found.approval, Answered.SUPERSEDED, f"run {run_id} holds something else")
@@ -47,7 +51,8 @@ def ask(
             "asked_at": at,
             "expires_at": at + waits,
             "state": str(Answered.OPEN),
-            "open_for": term,
+            "open_for": _open_for(term, extent),
+            "extent": extent.document or None,
         }
         try:
             with link.begin_nested():
@@ -56,7 +61,7 @@ def ask(
             # Another run of the term asked in this very moment.  Its request stands; if it is about something
             # else, the next run supersedes it.
             pass
-        found = open_of(link, term)
+        found = open_of(link, term, extent)
         assert found is not None, "there is an open request, ours or the other run's"
     return found
 
@@ -87,17 +92,16 @@ def close(
     return _leave(link, approval, of, state, {"remark": remark} if remark else {})
 
 
-def supersede(link: sa.Connection, term: str, remark: str) -> str | None:
-    """End the term's open request, if there is one: the release run whose question it was."""
-    found = open_of(link, term)
-    if found is None or not close(link, found.approval, Answered.SUPERSEDED, remark):
-        return None
-    return found.release_run_id
+def supersede(link: sa.Connection, term: str, remark: str) -> list[str]:
+    """End the term's open requests, those for a part of it too: the release runs whose questions they were."""
+    own = sa.and_(APPROVAL.c.term == term, APPROVAL.c.state == str(Answered.OPEN))
+    found = link.execute(sa.select(APPROVAL.c.approval, APPROVAL.c.release_run_id).where(own)).all()
+    return [one.release_run_id for one in found if close(link, one.approval, Answered.SUPERSEDED, remark)]
 
 
 def reopen(link: sa.Connection, approval: Approval) -> bool:
     """Ask again after an answer that could not be used; False where the term has another open request."""
-    again = {"state": str(Answered.OPEN), "open_for": approval.term}
+    again = {"state": str(Answered.OPEN), "open_for": _open_for(approval.term, approval.part)}
     fresh = dict.fromkeys(("who", "answered_at", "reason", "courses", "remark"))
     same = sa.and_(APPROVAL.c.approval == approval.approval, APPROVAL.c.state == str(Answered.REFUSED))
     try:
@@ -107,9 +111,9 @@ def reopen(link: sa.Connection, approval: Approval) -> bool:
         return False
 
 
-def expire(link: sa.Connection, term: str, at: datetime) -> None:
-    """Close the term's open request if its time is over."""
-    found = open_of(link, term)
+def expire(link: sa.Connection, term: str, at: datetime, extent: Extent = WHOLE) -> None:
+    """Close the open request of the term, or of the part of it, if its time is over."""
+    found = open_of(link, term, extent)
     if found is not None and found.expires_at <= at:
         close(link, found.approval, Answered.EXPIRED, f"nobody answered until {found.expires_at:%Y-%m-%d %H:%M} UTC")
 
@@ -120,9 +124,14 @@ def _leave(link: sa.Connection, approval: int, of: Answered, state: Answered, va
     return done.rowcount == 1
 
 
-def open_of(link: sa.Connection, term: str) -> Approval | None:
-    """The term's open request."""
-    return _one(link, APPROVAL.c.open_for == term)
+def open_of(link: sa.Connection, term: str, extent: Extent = WHOLE) -> Approval | None:
+    """The open request of the term, or of the part of it."""
+    return _one(link, APPROVAL.c.open_for == _open_for(term, extent))
+
+
+def _open_for(term: str, extent: Extent) -> str:
+    """What only one open request can have; no longer than a term's key may be."""
+    return term if extent.is_whole else hashlib.sha256(f"{term} {extent.digest}".encode()).hexdigest()[:40]
 
 
 def _one(link: sa.Connection, where: sa.ColumnElement[bool]) -> Approval | None:

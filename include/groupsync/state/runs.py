@@ -27,9 +27,9 @@ def measure(link: sa.Connection, run_id: str, measures: Mapping[str, Any], setti
 def end(
     link: sa.Connection, run_id: str, at: datetime, outcome: str, digest: str | None, counts: dict[str, Any]
 ) -> None:
-    """Note how a run ended: ``applied``, ``added`` (of a run that only adds), ``planned``, ``frozen`` (its term is),
-    ``held``, ``stale``, ``blocked``, ``refused`` or ``failed``, or as a release run ``released``; only the first is
-    accepted by itself."""
+    """Note how a run ended: ``applied``, ``applied in part`` (of a run for a part of its term), ``added`` (of a run
+    that only adds), ``planned``, ``frozen`` (its term is), ``held``, ``stale``, ``blocked``, ``refused`` or ``failed``,
+    or as a release run ``released``; only the first is accepted by itself."""
     values = {"ended_at": at, "outcome": outcome, "plan_digest": digest, "counts": counts}
     accepted = outcome == "applied"
     link.execute(RUN.update().where(RUN.c.run_id == run_id).values(**values, accepted=accepted))

@@ -177,6 +177,8 @@ APPROVAL = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("courses", sa.JSON(none_as_null=True)),
     sa.Column("remark", sa.Text),
+    # What the asking run was for (model/extent.py); null for all of its term.
+    sa.Column("extent", sa.JSON(none_as_null=True)),
 )
 
 # Every change of a term's state, the newest holds: who, when and why (rule C5).

@@ -173,7 +173,8 @@ def _observe(deployment: Deployment, run: Run, folder: RunFolder, journal: RunJo
         if not begun:
             for name, table in _OBSERVED.items():
                 ledger.observe(link, table, folder.frame(f"observed/{name}"), since[table])
-            ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
+            if run.extent.is_whole:  # what a run for a part missed is not all that its term misses
+                ledger.save_vanishing(link, run.term_key, folder.frame("observed/vanishing"))
     return frozenset(
         (Kind(row["kind"]) if table == "objects" else _PAIRS[table], *(ids[1:] if table == "objects" else ids))
         for table, changed in since.items()

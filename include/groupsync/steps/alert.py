@@ -52,8 +52,11 @@ Send = Callable[[Channel, str, Message], None]  # the channel, the recipient of 
 
 
 def scope_of(run: Run) -> str:
-    """What the state of an alert belongs to: the term, or one run that is being restored."""
-    return f"restore of {run.undoes}" if isinstance(run, Restoring) else run.term_key
+    """What the state of an alert belongs to: the term, a part of it that runs are for, or one run that is being
+    restored.  A run for a part neither tells again, nor ends, what is wrong with the whole."""
+    if isinstance(run, Restoring):
+        return f"restore of {run.undoes}"
+    return run.term_key if run.extent.is_whole else f"{run.term_key}, only {run.extent.short}"
 
 
 def look_at(deployment: Deployment, run: Run, folder: RunFolder) -> Seen:
@@ -187,7 +190,7 @@ def summarise_run(
     Daily is the first sync of a day (UTC) and term that does more than plan.
     """
     daily = alerts.run_summary == "daily"
-    syncs = run.is_sync and run.mode is not Mode.PLAN
+    syncs = run.is_yardstick and run.mode is not Mode.PLAN
     if alerts.run_summary == "off" or not folder.has("report.json") or (daily and not syncs):
         return 0
     document = folder.json("report")

@@ -44,7 +44,8 @@ class Request:
 
 @recorded
 def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """Register what is held as a question to a person, or join the term's open one; ``request.json`` has it.
+    """Register what is held as a question to a person, or join the term's open one; ``request.json`` has it.  A run for
+    a part of the term asks, and joins, questions about that part only.
 
     Asks nothing where nothing is held, where what is held is blocked, where the run did not get to its end, or where it
     only plans.
@@ -57,11 +58,11 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         return {"asked": False}
     parts = load_split(folder)
     with deployment.state.begin() as link:
-        if len(parts.held):
+        if len(parts.held) and run.extent.is_whole:  # a part becomes no baseline, whatever is approved of it
             runs.hold(link, run.run_id, parts.held.digest)
         if not len(parts.releasable):
             return {"asked": False}
-        found = approvals.open_of(link, run.term_key)
+        found = approvals.open_of(link, run.term_key, run.extent)
         if found is not None and not deployment.counter.still_waits(found.release_run_id):
             approvals.close(link, found.approval, Answered.REFUSED, "its release run ended without an answer")
         approval = approvals.ask(
@@ -72,6 +73,7 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
             trips=[trip.document() for trip in holding(*load_judged(folder))],
             at=deployment.now(),
             waits=deployment.settings.approval.waits,
+            extent=run.extent,
         )
     if approval.digest != parts.releasable.digest:
         return {"asked": False}
@@ -82,7 +84,7 @@ def request_release(deployment: Deployment, run: Run, folder: RunFolder) -> Mapp
         "answer_at": deployment.counter.answer_at(approval.release_run_id),
     }
     again = {"term": run.term_key, "run": approval.run_id, "mode": str(run.mode), "reclaim": run.reclaim}
-    again |= {"reason": run.reason}
+    again |= {"reason": run.reason, **run.extent.form}
     folder.save_json("request", {**again, **asked})
     return {"asked": True, **asked}
 
@@ -163,7 +165,7 @@ def _require_open(deployment: Deployment, run: Run, approval: Approval, answer: 
     now = answer.at if answer else deployment.now()
     if approval.state is Answered.OPEN and approval.expires_at <= now:
         with deployment.state.begin() as link:
-            approvals.expire(link, approval.term, now)
+            approvals.expire(link, approval.term, now, approval.part)
         approval = approval_of(deployment, run)
     if approval.state is not Answered.OPEN:
         raise NotReleased(f"{approval.state.upper()}: this request is {approval.told}. Nothing is applied.")

@@ -33,8 +33,11 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.scope import Scope
 from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.source.clean import CLEAN
+from include.groupsync.steps.extent import observed_within
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
 from include.groupsync.steps.states import claims_stay, open_terms
+
+_KINDS = {"groupings": Kind.GROUPING, "groups": Kind.GROUP, "links": Kind.LINK, "memberships": Kind.MEMBERSHIP}
 
 
 @recorded
@@ -81,9 +84,13 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
         others = taken_over(after, inputs.managed, folder.frame("desired/groups"), idnumbers)
     groups = groups_to_join(after, field_name, half, others, idnumbers)
     unread = snapshot.courses[snapshot.courses["course_id"].isin(list(snapshot.unread["course_id"]))]
+    wanted = inputs.wanted[~inputs.wanted["course"].isin(list(unread["course"])).fillna(False)]
+    if not run.extent.is_whole:
+        # By Moodle's id a row need not say its course: of those that were not read it says nothing here.
+        wanted = wanted[wanted["course"].notna() | wanted["group"].isin(list(groups["match"].dropna()))]
     found = diff_all_memberships(
         MembershipSides(
-            wanted=inputs.wanted[~inputs.wanted["course"].isin(list(unread["course"])).fillna(False)],
+            wanted=wanted,
             groups=groups,
             members=snapshot.members,
             participants=snapshot.participants,
@@ -156,7 +163,7 @@ def _inputs(deployment: Deployment, run: Run, folder: RunFolder, dataset: str) -
         snapshot=load_snapshot(folder),
         managed=managed["objects"],
         managed_links=managed["links"],
-        scope=Scope.of(folder.frame("scope"), dataset),
+        scope=Scope.of(folder.frame("compared"), dataset),
         protection=_protection(folder, dataset),
         policy=policy_of(deployment, run, folder),
     )
@@ -172,8 +179,12 @@ def _unchanged(after: pd.DataFrame) -> Frames:
 
 
 def _save(run: Run, folder: RunFolder, name: str, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
+    """What was compared.  Changes of what the run is not for leave the plan when it is put together: until then they
+    say what waits for them."""
+    findings = frames.findings if run.extent.takes(_KINDS[name]) else frame_of([], FINDING)
+    observed = observed_within(run, folder, _KINDS[name], claims_stay(run, folder, frames.observed))
     folder.save_frame(f"plan/{name}", frames.changes, PLAN)
-    folder.save_frame(f"findings/{name}", frames.findings, FINDING)
-    folder.save_frame(f"observed/{name}", claims_stay(run, folder, frames.observed), LEDGER[ledger_table])
+    folder.save_frame(f"findings/{name}", findings, FINDING)
+    folder.save_frame(f"observed/{name}", observed, LEDGER[ledger_table])
     folder.save_frame(f"after/{name}", frames.after, AFTER)
-    return {"changes": len(frames.changes), "findings": len(frames.findings)}
+    return {"changes": len(frames.changes), "findings": len(findings)}

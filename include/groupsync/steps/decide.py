@@ -13,10 +13,11 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from include.groupsync.state import runs
 from include.groupsync.steps.evidence import gather, measures_of
+from include.groupsync.steps.extent import within_extent
 from include.groupsync.steps.kept import report_kept
 from include.groupsync.steps.narrowing import within_mode
 from include.groupsync.steps.release import approved_split, only_approved, require_state
-from include.groupsync.steps.run import Deployment, Run, recorded
+from include.groupsync.steps.run import Deployment, Restoring, Run, recorded
 from include.groupsync.steps.states import mode_of
 from include.groupsync.steps.vanishing import without_what_stays
 
@@ -28,16 +29,18 @@ _PARTS = ("groupings", "groups", "links", "memberships")
 def circuit_breaker(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Save plan and verdict; BlockedError where the whole run may not go on."""
     proposed = Plan.of(*(folder.frame(f"plan/{part}") for part in _PARTS))
-    plan = within_mode(run, folder, without_what_stays(deployment, run, folder, proposed))
+    own = proposed if isinstance(run, Restoring) else within_extent(run, folder, proposed)
+    plan = within_mode(run, folder, without_what_stays(deployment, run, folder, own))
     if run.is_sync:
-        report_kept(folder)
+        report_kept(run, folder)
     evidence = gather(deployment, run, folder, plan)
     verdict = assess(evidence, deployment.settings.breaker)
     parts = split(plan, verdict)
     journal_entry = folder.json("ledger/journal")["last_entry"]
     with deployment.state.begin() as link:
-        if run.is_sync:
-            # A release run's plan is what others left of it, a restore's another run's: nothing to compare with.
+        if run.is_yardstick:
+            # A release run's plan is what others left of it, a restore's another run's, and one for a part is no
+            # measure of the whole: nothing to compare with.
             runs.measure(link, run.run_id, measures_of(evidence, verdict), evidence.settings_digest)
     if run.release is not None and not verdict.blocked:
         require_state(deployment, run, folder)

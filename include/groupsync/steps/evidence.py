@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,27 +24,22 @@ from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs, switches, term_states
 from include.groupsync.state.history import count_gone
+from include.groupsync.steps.extent import DATASET
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
-_DATASET = {
-    Kind.GROUPING: "groupings",
-    Kind.GROUP: "groups",
-    Kind.LINK: "groups",
-    Kind.MEMBERSHIP: "memberships",
-}
 # An activity in group mode works with whatever groups there are; the other uses break with this very one.
 _ANY_GROUP = (How.GROUP_MODE,)
 
 
 def gather(deployment: Deployment, run: Run, folder: RunFolder, plan: Plan) -> Evidence:
     """The evidence on a plan of this run; it reads nothing but what the steps before have left, and the state."""
-    now, records, scope = deployment.now(), step_records(folder), _scope(folder)
+    now, records, scope = deployment.now(), step_records(folder), _scope(run, folder)
     with deployment.state.connect() as link:
         day, days = (count_gone(link, now - timedelta(hours=hours)) for hours in (24, 7 * 24))
         opened, switched_on = term_states.opened_unseen(link, run.term_key), switches.on_unseen(link, run.term_key)
     return Evidence(
         plan=plan,
-        managed=_managed(folder),
+        managed=_managed(run, folder),
         departments=_departments(folder),
         courses=len({place.course for place in scope}),
         members=_members(folder, plan),
@@ -70,7 +66,7 @@ def _of_term(deployment: Deployment, run: Run, folder: RunFolder, scope: frozens
         return {}
     term = run.term(deployment)
     return {
-        "listed": _listed(folder, term.key, everywhere=deployment.settings.mappings is None),
+        "listed": _listed(run, folder, everywhere=deployment.settings.mappings is None),
         "asked_for": term.at_source,
         "ended": term.last_on < deployment.today,
         "takes_groups": deployment.settings.mappings is None or any(place.active for place in scope),
@@ -86,6 +82,9 @@ def _of_source(deployment: Deployment, run: Run, folder: RunFolder, validated: M
     read, week = step_records(folder).get("extract", {}), week_of(deployment, run)
     with deployment.state.connect() as link:
         baselines = baselines_of(runs.accepted(link, besides=run.run_id), run.term_key, week)
+    if not run.extent.is_whole:
+        # Its tables are whole, and compare as ever; who is listed in a few courses says nothing of all.
+        baselines = replace(baselines, unmatched={})
     return {
         "rows_read": read.get("rows", {}),
         "unmatched": _unmatched(folder),
@@ -140,7 +139,7 @@ def configuration_digest(deployment: Deployment) -> str:
     this.
 
     When it runs, and who is told of what, changes nothing of what a run does: schedule, ``alerts`` and ``drift`` are
-    left out.
+    left out.  So is ``modes``: how much a run does is no slip that looks like an empty source.
     """
     settings, sql_folder = deployment.settings, deployment.project_root / "include" / "sql"
     files = {table.sql for table in settings.tables.values()} | set(settings.freshness.values())
@@ -152,7 +151,7 @@ def configuration_digest(deployment: Deployment) -> str:
     }
     calendar = [repr(one) for one in (*deployment.calendar.terms, *deployment.calendar.blackouts)]
     whole = {
-        "settings": settings.model_dump(mode="json", exclude={"alerts", "drift"}),
+        "settings": settings.model_dump(mode="json", exclude={"alerts", "drift", "modes"}),
         "statements": statements,
         "calendar": calendar,
     }
@@ -194,27 +193,28 @@ def _identity(folder: RunFolder) -> tuple[str, ...]:
     return tuple(f"{side['name']}: {side['says']}" for side in folder.json("identity")["sides"] if not side["agrees"])
 
 
-def _scope(folder: RunFolder) -> frozenset[Place]:
+def _scope(run: Run, folder: RunFolder) -> frozenset[Place]:
     """The places in scope whose course Moodle has and that could be read, straight from the frames."""
+    own = {DATASET[kind] for kind in Kind if run.extent.takes(kind)}
     found, unread = folder.frame("moodle/courses"), folder.frame("moodle/unread")
     there = set(found.loc[~found["course_id"].isin(unread["course_id"]), "course"])
     return frozenset(
         Place(row["dataset"], row["course"], row["label"], row["standing"] == Standing.ACTIVE)
         for row in rows(folder.frame("scope"))
-        if row["standing"] != Standing.FROZEN and row["course"] in there
+        if row["standing"] != Standing.FROZEN and row["course"] in there and row["dataset"] in own
     )
 
 
-def _listed(folder: RunFolder, term: str, *, everywhere: bool) -> dict[Kind, int]:
-    """How many managed things the term lists, by kind: those of ``_managed``; or, without a mapping table, all: where
-    the remote tables alone say what is in scope (rule C6), empty ones leave nothing in it."""
+def _listed(run: Run, folder: RunFolder, *, everywhere: bool) -> dict[Kind, int]:
+    """How many managed things the run's term lists, by kind: those of ``_managed``; or, without a mapping table, all:
+    where the remote tables alone say what is in scope (rule C6), empty ones leave nothing in it."""
     if not everywhere:
-        return {kind: sum(counts.values()) for kind, counts in _managed(folder, term).items()}
+        return {kind: sum(counts.values()) for kind, counts in _managed(run, folder, run.term_key).items()}
     ledger = load_ledger(folder)
     objects = ledger["objects"]
     frames = {kind: objects[objects["kind"] == str(kind)] for kind in (Kind.GROUPING, Kind.GROUP)}
     frames |= {Kind.LINK: ledger["links"], Kind.MEMBERSHIP: ledger["memberships"]}
-    return {kind: len(_of(frame, term)) for kind, frame in frames.items()}
+    return {kind: len(_of(frame, run.term_key)) for kind, frame in frames.items()}
 
 
 def _of(frame: pd.DataFrame, term: str) -> pd.DataFrame:
@@ -222,13 +222,16 @@ def _of(frame: pd.DataFrame, term: str) -> pd.DataFrame:
     return frame[frame["terms"].isin([terms for terms in frame["terms"].dropna().unique() if term in terms.split()])]
 
 
-def _managed(folder: RunFolder, term: str | None = None) -> dict[Kind, dict[str, int]]:
-    """Managed and in Moodle, by kind and course; what is frozen is no part of any denominator.  Of one term, or all."""
+def _managed(run: Run, folder: RunFolder, term: str | None = None) -> dict[Kind, dict[str, int]]:
+    """Managed and in Moodle, by kind and course; what is frozen, or of a kind that the run is not for, is no part of
+    any denominator.  Of one term, or all."""
     courses = folder.frame("moodle/courses")
     names = dict(zip(courses["course_id"], courses["course"], strict=True))
     counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
     for kind, frame in _ledger(folder):
-        scope = Scope.of(folder.frame("scope"), _DATASET[kind])
+        if not run.extent.takes(kind):
+            continue
+        scope = Scope.of(folder.frame("scope"), DATASET[kind])
         own = frame if term is None else _of(frame, term)
         for row in rows(own.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
             course = names.get(row["course_id"])
@@ -289,7 +292,7 @@ def _links(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], int]:
     names = {row["course_id"]: row["course"] for row in rows(courses) if row["course"] in wanted}
     keyed = {row["grouping_id"]: keys.key(row["idnumber"]) or keys.without_idnumber(row["grouping_id"])
              for row in rows(groupings[groupings["course_id"].isin(list(names))])}  # fmt: skip
-    scope = Scope.of(folder.frame("scope"), _DATASET[Kind.LINK])
+    scope = Scope.of(folder.frame("scope"), DATASET[Kind.LINK])
     links = dict(_ledger(folder))[Kind.LINK]
     found: Counter[tuple[str, str]] = Counter()
     for row in rows(links[links["course_id"].isin(list(names))]):

@@ -6,12 +6,13 @@ import pandas as pd
 
 from include.groupsync.model.effective import REQUESTS, effective
 from include.groupsync.model.finding import FINDING
-from include.groupsync.model.frames import frame_of, rows
+from include.groupsync.model.frames import conform, frame_of, rows
 from include.groupsync.model.queue import put_together
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.source.clean import CLEAN
+from include.groupsync.source.clean import CLEAN, clean
+from include.groupsync.source.mappings import of_term
 from include.groupsync.source.quarantine import Sifted
-from include.groupsync.state import requests
+from include.groupsync.state import requests, switches
 from include.groupsync.steps.run import Deployment, Run
 
 MAPPINGS = CLEAN["mappings"]
@@ -38,6 +39,28 @@ def courses_asked_for(cleaned: Mapping[str, pd.DataFrame], run: Run, folder: Run
     return frozenset(named & set(cleaned["mappings"]["course"].dropna()))
 
 
+def expected_mappings(deployment: Deployment, run: Run, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """The term's mappings as they will hold (CLEAN), before any row is judged: one that cannot be used is not active.
+
+    ``tables`` are those of the source as read (REMOTE); None without a mapping table.
+    """
+    settings, term = deployment.settings, run.term(deployment)
+    if settings.mappings is None:
+        return None
+    columns = settings.mappings.columns.configured
+    of_its = of_term(clean("mappings", tables["mappings"], settings), term, columns)
+    with deployment.state.connect() as link:
+        switched, asked = of_its_term(switches.load(link), run.term_key), requests.load(link)
+    if settings.requests is None:
+        return effective(of_its, columns, switched, asked.iloc[:0])
+    queue = of_term(clean("requests", tables["requests"], settings), term, settings.requests.columns.configured)
+    new = queue.dropna(subset=["id", "course", "action", "requested_at"])
+    new = new[new["action"].isin(["ADD", "RMV"])].assign(request=new["id"], term=run.term_key)
+    known = of_its_term(asked, run.term_key)
+    unknown = conform(new[~new["id"].isin(known["request"])], REQUESTS)
+    return effective(of_its, columns, switched, pd.concat([known, unknown]))
+
+
 def as_they_hold(
     deployment: Deployment, run: Run, folder: RunFolder, usable: pd.DataFrame, queue: Sifted | None, listed: pd.Series
 ) -> pd.DataFrame:
@@ -45,8 +68,8 @@ def as_they_hold(
     ``requests`` the term's requests.
 
     ``queue`` are its rows of the term, sifted, None where none is configured: then what was asked before says nothing
-    either; ``listed`` the ids of them all.  What is new is remembered here, whatever the run may do: a letter was
-    opened, and nothing was done.
+    either; ``listed`` the ids of them all.  What is new is remembered here, however little the sync may do: a letter
+    was opened, and nothing was done.
     """
     settings = deployment.settings
     assert settings.mappings is not None
@@ -58,8 +81,9 @@ def as_they_hold(
             run.term_key, remembered, queue.usable, listed, rows(queue.protected), delivery
         )  # fmt: skip
         folder.save_frame("findings/requests", frame_of((one.row() for one in findings), FINDING), FINDING)
-        with deployment.state.begin() as link:
-            requests.remember(link, rows(asked), run_id=run.run_id, at=deployment.now())
+        if run.is_sync:
+            with deployment.state.begin() as link:
+                requests.remember(link, rows(asked), run_id=run.run_id, at=deployment.now())
         folder.save_frame("requests", asked, REQUESTS)
     held = effective(usable, settings.mappings.columns.configured, switches_of(run, folder), asked)
     folder.save_frame("mappings", held, MAPPINGS)

@@ -20,6 +20,7 @@ from include.groupsync.source.clean import CLEAN, clean
 from include.groupsync.source.mappings import departments_of, in_doubt, in_scope, of_term, scope_of
 from include.groupsync.source.quarantine import FAILURE, PROTECTED, Sifted, sift
 from include.groupsync.steps.evidence import source_evidence
+from include.groupsync.steps.extent import compared, findings_within, narrowed
 from include.groupsync.steps.holding import as_they_hold
 from include.groupsync.steps.run import Deployment, Run, recorded
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_named
@@ -54,19 +55,27 @@ def validate(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
     """Run the suites, sift every dataset, and leave usable rows, findings, protection and scope; quality.html,
     quality.csv and quality.json say what every expectation found.
 
+    ``scope`` is what may change, ``compared`` what is compared: more, where the run is for some modules only.
+
     Raises QualityError, after all that, where a dataset cannot be used.
     """
     settings = deployment.settings
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.tables}
     judged = _Judged(deployment, run, cleaned)
-    scope = _scope(judged, folder)
-    folder.save_frame("scope", scope, SCOPE)
+    whole = _scope(judged, folder)
+    part = (settings, run.extent, folder.frame("mappings") if settings.mappings is not None else None)
+    scope = compared(whole, *part)
+    folder.save_frame("compared", scope, SCOPE)
+    folder.save_frame("scope", narrowed(whole, *part)[0], SCOPE)
     for name in TABLES:
         if name in cleaned:
-            usable = judged.judge(name, in_scope(cleaned[name], scope, name)).usable
-            folder.save_frame(f"desired/{name}", usable, CLEAN[name])
+            # Judged whole whatever the run is for: a row elsewhere may be half a key, or one of two (K5, K6).
+            usable = judged.judge(name, in_scope(cleaned[name], whole, name)).usable
+            own = usable if run.extent.is_whole else in_scope(usable, scope, name)
+            folder.save_frame(f"desired/{name}", own, CLEAN[name])
     sifted = judged.sifted
-    _save_together(folder, "findings/source", [s.findings for s in sifted.values()], FINDING)
+    found = [findings_within(run, scope, s.findings) for s in sifted.values()]
+    _save_together(folder, "findings/source", found, FINDING)
     protected = [s.protected for s in sifted.values()]
     if "mappings" in sifted:
         protected.append(in_doubt(sifted["mappings"].usable, sifted["mappings"].protected, TABLES))

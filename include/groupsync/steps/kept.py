@@ -9,7 +9,8 @@ from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import is_restored
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.steps.run import load_ledger
+from include.groupsync.steps.extent import within
+from include.groupsync.steps.run import Run, load_ledger
 
 _NEXT = (
     "List it at the source again, or let it go: run moodle_group_restore with the restore's run id and 'Let go'."
@@ -17,15 +18,15 @@ _NEXT = (
 )
 
 
-def report_kept(folder: RunFolder) -> None:
+def report_kept(run: Run, folder: RunFolder) -> None:
     """A note for each object that is kept, and one for what is kept inside a group, of the courses that were read.
 
     It needs no help to stay: no run may delete what only a restore claims (``model/ledger.py``).
     """
-    folder.save_frame("findings/kept", frame_of((one.row() for one in _found(folder)), FINDING), FINDING)
+    folder.save_frame("findings/kept", frame_of((one.row() for one in _found(run, folder)), FINDING), FINDING)
 
 
-def _found(folder: RunFolder) -> Iterator[Finding]:
+def _found(run: Run, folder: RunFolder) -> Iterator[Finding]:
     managed, courses, unread = load_ledger(folder), folder.frame("moodle/courses"), folder.frame("moodle/unread")
     names = {row["course_id"]: row["course"] for row in rows(courses)}
     for course_id in unread["course_id"]:
@@ -33,12 +34,19 @@ def _found(folder: RunFolder) -> Iterator[Finding]:
     seen = {kind: _ids(folder, kind) for kind in (Kind.GROUPING, Kind.GROUP)}
     known = {row["moodle_id"]: row["idnumber"] for row in rows(managed["objects"]) if row["kind"] == Kind.GROUP}
     listed = _observed(folder, ("kind", "moodle_id"), "groupings", "groups")
+    part = within(run, folder)
     for row in _kept(managed["objects"], names, listed, ("kind", "moodle_id")):
-        if row["moodle_id"] in seen[Kind(row["kind"])]:
+        in_part = part.has(Kind(row["kind"]), names[row["course_id"]], row["module"])
+        if in_part and row["moodle_id"] in seen[Kind(row["kind"])]:
             yield _finding(names[row["course_id"]], row["idnumber"], f"the {row['kind']} is kept")
-    for table, ids in (("links", ("grouping_id", "group_id")), ("memberships", ("group_id", "user_id"))):
+    for kind, ids in ((Kind.LINK, ("grouping_id", "group_id")), (Kind.MEMBERSHIP, ("group_id", "user_id"))):
+        table = f"{kind}s"
         inside = _kept(managed[table], names, _observed(folder, ids, table), ids)
-        counts = Counter((row["course_id"], row["group_id"]) for row in inside if row["group_id"] in seen[Kind.GROUP])
+        counts = Counter(
+            (row["course_id"], row["group_id"])
+            for row in inside
+            if row["group_id"] in seen[Kind.GROUP] and part.has(kind, names[row["course_id"]], row["module"])
+        )
         for (course_id, group_id), count in sorted(counts.items()):
             noun = table[:-1] if count == 1 else table
             yield _finding(names[course_id], known.get(group_id) or f"#{group_id}", f"{count} {noun} of it kept")

@@ -12,6 +12,8 @@ from include.groupsync.steps.run import Deployment, Run, step_records
 def events_of(step: str, deployment: Deployment, run: Run, page: str) -> dict[str, dict[str, Any]]:
     """By asset, what the step that has just ended says of it; {} for a step that has none."""
     about = {"environment": deployment.environment, "term": run.term_key, "run": run.run_id, "page": page}
+    if not run.extent.is_whole:
+        about["only"] = run.extent.told  # who reads of a plan must not take a part for the whole
     folder = run.folder(deployment)
     if step == "extract":
         return {uri: about | extra for uri, extra in _extracted(deployment, folder).items()}

@@ -23,14 +23,16 @@ from include.groupsync.source.database import snapshot
 from include.groupsync.source.derive import LEFT_OUT, Derived, derive
 from include.groupsync.source.extract import REMOTE, read_dataset, read_freshness
 from include.groupsync.source.mappings import in_scope, of_term
+from include.groupsync.source.narrow import courses_within
 from include.groupsync.source.native import read_native, statements_of
 from include.groupsync.source_settings import DERIVED
 from include.groupsync.state import ledger, requests, switches, term_states
 from include.groupsync.state.history import last_entry, unsettled_runs
-from include.groupsync.steps.holding import courses_asked_for, switches_of
+from include.groupsync.steps.extent import compared, require_extent, require_kinds
+from include.groupsync.steps.holding import courses_asked_for, expected_mappings, switches_of
 from include.groupsync.steps.refusing import refuse_what_may_do_nothing
 from include.groupsync.steps.run import Deployment, Run, client_of, reader_of, recorded, save_snapshot
-from include.groupsync.steps.scoping import scope_of_rows
+from include.groupsync.steps.scoping import TABLES, mappings_of_rows, scope_of_rows
 from include.groupsync.steps.writing import settle_open, writing
 
 log = logging.getLogger(__name__)
@@ -42,10 +44,13 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
 
     Where a source is asked how fresh it is, it is asked in the same snapshot.  Where a database could not keep its
     snapshot for as long as it was read, all is read again.  What is derived from CMIS and SITS is
-    handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.  Raises RunRefused
-    where a person started the run and it may do nothing.
+    handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.
+
+    Raises, before Moodle is read, RunRefused where a person started the run and it may do nothing, and SettingsError
+    where the part that it is for has what the term has not.
     """
     settings, term = deployment.settings, run.term(deployment)
+    require_kinds(settings, run.extent)
     read, found = _read_whole(deployment, run)
     tables = {name: read[name] for name in settings.tables if name in read}
     if settings.native is not None:
@@ -55,7 +60,11 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
         found["derived"] = derived.counts
     for name, frame in tables.items():
         folder.save_frame(f"source/{name}", frame, REMOTE[name])
-    refuse_what_may_do_nothing(deployment, run, tables)
+    mappings = expected_mappings(deployment, run, tables)
+    refuse_what_may_do_nothing(deployment, run, mappings)
+    if not run.extent.is_whole:
+        named = {name: clean(name, frame, settings) for name, frame in tables.items() if name in TABLES}
+        require_extent(settings, run.extent, term.key, mappings, named)
     return {"rows": {name: len(tables[name]) for name in settings.datasets}, **found}
 
 
@@ -114,8 +123,8 @@ def _derived(settings: Settings, term: Term, read: Mapping[str, pd.DataFrame]) -
 
 @recorded
 def read_moodle(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
-    """The courses that the mappings speak of, with everything in them, and the ledger as it is now."""
-    client = client_of(deployment)
+    """The courses that the mappings speak of and the run is for, with everything in them, and the ledger as it is."""
+    client = client_of(deployment, run)
     settled = settle(deployment, run, client)
     return {**read_both(deployment, run, folder, client), "settled": settled, "calls": dict(client.calls)}
 
@@ -125,10 +134,12 @@ def read_both(deployment: Deployment, run: Run, folder: RunFolder, client: Moodl
     settings = deployment.settings
     managed = save_ledger(deployment, folder)
     cleaned = {name: clean(name, folder.frame(f"source/{name}"), settings) for name in settings.tables}
-    scope = scope_of_rows(cleaned, settings, run.term(deployment), switches_of(run, folder))
+    mappings = mappings_of_rows(cleaned, settings, run.term(deployment), switches_of(run, folder))
+    scope = compared(scope_of_rows(cleaned, settings, mappings), settings, run.extent, mappings)
     wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
     # Before the queue is judged: a course that it speaks of may be in scope, and one that is not is read for nothing.
-    wanted |= courses_asked_for(cleaned, run, folder)
+    asked, part = courses_asked_for(cleaned, run, folder), courses_within(run.extent, mappings)
+    wanted |= asked if part is None else asked & part
     everywhere = read_course_keys(client, settings.localcoursefield)
     courses = everywhere[everywhere["course"].isin(list(wanted))].reset_index(drop=True)
     known = managed["objects"]

@@ -4,20 +4,16 @@ A scheduled one goes on: it shows each night what would be done.  A person who s
 comes of it, and is told what stands in the way.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from include.groupsync.errors import RunRefused
-from include.groupsync.model.effective import REQUESTS, effective, is_active
-from include.groupsync.model.frames import conform, rows
+from include.groupsync.model.effective import is_active
+from include.groupsync.model.frames import rows
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.term import TermState
-from include.groupsync.source.clean import clean
-from include.groupsync.source.mappings import of_term
-from include.groupsync.state import requests, switches, term_states
-from include.groupsync.steps.holding import of_its_term
+from include.groupsync.state import term_states
 from include.groupsync.steps.run import Deployment, Run
 
 _NAMED = 5
@@ -28,17 +24,17 @@ _NEXT = (
 )
 
 
-def refuse_what_may_do_nothing(deployment: Deployment, run: Run, tables: Mapping[str, pd.DataFrame]) -> None:
+def refuse_what_may_do_nothing(deployment: Deployment, run: Run, expected: pd.DataFrame | None) -> None:
     """RunRefused where somebody started the run to write, and its term is frozen or none of its mappings is in force.
 
-    ``tables`` are those of the source as read (REMOTE).
+    ``expected`` are the term's mappings as they hold (CLEAN), None without a mapping table.
     """
     if not run.by_person or run.mode is Mode.PLAN:
         return
     with deployment.state.connect() as link:
         changes = term_states.history(link, run.term_key)
     state = changes[-1] if changes and changes[-1].state is TermState.FROZEN else None
-    mappings = _mappings(deployment, run, tables)
+    mappings = [] if expected is None else rows(expected)
     idle = [row for row in mappings if not is_active(row) and row["status"] != "withdrawn"]
     if state is None and (not mappings or len(idle) < len(mappings)):
         return
@@ -49,26 +45,6 @@ def refuse_what_may_do_nothing(deployment: Deployment, run: Run, tables: Mapping
         + (f"\nInactive: {_named(idle)}." if idle else "")
         + f"\n{_NEXT}"
     )
-
-
-def _mappings(deployment: Deployment, run: Run, tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """The mappings of the term as they hold, before any row is judged: one that cannot be used is not active."""
-    settings, term = deployment.settings, run.term(deployment)
-    if settings.mappings is None:
-        return []
-    columns = settings.mappings.columns.configured
-    usable = of_term(clean("mappings", tables["mappings"], settings), term, columns)
-    with deployment.state.connect() as link:
-        switched, asked = of_its_term(switches.load(link), run.term_key), requests.load(link)
-    if settings.requests is not None:
-        queue = of_term(clean("requests", tables["requests"], settings), term, settings.requests.columns.configured)
-        new = queue.dropna(subset=["id", "course", "action", "requested_at"])
-        new = new[new["action"].isin(["ADD", "RMV"])].assign(request=new["id"], term=run.term_key)
-        known = of_its_term(asked, run.term_key)
-        asked = pd.concat([known, conform(new[~new["id"].isin(known["request"])], REQUESTS)])
-    else:
-        asked = asked.iloc[:0]
-    return rows(effective(usable, columns, switched, asked))
 
 
 def _told(mappings: list[dict[str, Any]], idle: list[dict[str, Any]]) -> list[str]:

@@ -87,7 +87,7 @@ def approval_of(deployment: Deployment, run: Run) -> Approval:
     """The request that this release run carries; HeldError for a run that nobody asked anything for."""
     with deployment.state.connect() as link:
         found = approvals.of_release(link, request_of(deployment, run) or "")
-    if found is None or found.term != run.term_key:
+    if found is None or found.term != run.term_key or (run.release and found.part != run.extent):
         raise HeldError(
             "This run has nothing to release: it is started by a sync run that holds something, not by hand."
         )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.connection import DatabaseConnection, MoodleConnection
+from include.groupsync.model.extent import WHOLE, Extent
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.ledger import LEDGER
 from include.groupsync.model.mode import Mode
@@ -80,7 +81,8 @@ class Run:
     ``by_person``: somebody started it, by hand or as a backfill; the others come by the schedule.
 
     With ``reclaim`` the links and memberships that are there and listed become ours, once a person agrees (rule
-    O2); ``reason`` is why somebody started it so.
+    O2); ``reason`` is why somebody started it so.  ``extent`` is the part of the term that it is for, ``chosen_by``
+    who has chosen the mode, in words.
     """
 
     run_id: str
@@ -90,11 +92,18 @@ class Run:
     reason: str = ""
     mode: Mode = Mode.FULL
     by_person: bool = False
+    extent: Extent = WHOLE
+    chosen_by: str = ""
 
     @property
     def is_sync(self) -> bool:
-        """Whether it is a run that later ones compare themselves with."""
+        """Whether it is a run that looks for what is to be done, and asks about what it holds."""
         return self.release is None
+
+    @property
+    def is_yardstick(self) -> bool:
+        """Whether later runs may compare themselves with it: one for a part says nothing of the whole."""
+        return self.is_sync and self.extent.is_whole
 
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)

@@ -14,16 +14,24 @@ from include.groupsync.source.quarantine import PROTECTED
 TABLES = ("groupings", "groups", "memberships")
 
 
-def scope_of_rows(
+def mappings_of_rows(
     cleaned: Mapping[str, pd.DataFrame], settings: Settings, term: Term, switches: pd.DataFrame
-) -> pd.DataFrame:
-    """SCOPE as the rows have it before any is set aside, and before the queue of requests is looked at; ``switches``
-    (SWITCHES) are the term's."""
+) -> pd.DataFrame | None:
+    """The term's mappings (CLEAN) before any is set aside, and before the queue of requests is looked at; None without
+    a mapping table.  ``switches`` (SWITCHES) are the term's."""
     if settings.mappings is None:
+        return None
+    columns = settings.mappings.columns.configured
+    return effective(of_term(cleaned["mappings"], term, columns), columns, switches, frame_of([], REQUESTS))
+
+
+def scope_of_rows(
+    cleaned: Mapping[str, pd.DataFrame], settings: Settings, mappings: pd.DataFrame | None
+) -> pd.DataFrame:
+    """SCOPE as the rows have it before any is set aside; ``mappings`` as ``mappings_of_rows`` has them."""
+    if mappings is None:
         return scope_named(cleaned)
-    mappings = of_term(cleaned["mappings"], term, settings.mappings.columns.configured)
     usable = mappings.dropna(subset=["course", "status"])
-    usable = effective(usable, settings.mappings.columns.configured, switches, frame_of([], REQUESTS))
     return scope_of(usable, frame_of([], PROTECTED), deliveries(settings))
 
 

@@ -44,7 +44,7 @@ from include.groupsync.steps.run import (
 )
 from include.groupsync.steps.states import mode_of, state_read, told_of
 
-# Only the first is accepted by itself: a run that left the deletes out is no baseline for any.
+# Only the first is accepted by itself, and only of a whole run: one that left something out is no baseline for any.
 _SYNCED = {Mode.FULL: "applied", Mode.ADD: "added", Mode.PLAN: "planned"}
 
 
@@ -58,6 +58,9 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "environment": deployment.environment,
         "reported_at": deployment.now().isoformat(timespec="seconds"),
         "mode": str(mode_of(run, folder)),
+        "chosen_by": run.chosen_by or None,
+        "only": run.extent.told or None,
+        "extent": run.extent.document,
         "term_state": told_of(deployment, run, folder),
         "reclaim": run.reason if run.reclaim else None,
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
@@ -154,7 +157,7 @@ def _end_of_sync(run: Run, folder: RunFolder) -> tuple[GroupsyncError | None, st
         return BlockedError(told), "blocked"
     if mode is not Mode.PLAN and (told := _stale_message(folder)):
         return StaleError(told), "stale"
-    return None, _SYNCED[mode]
+    return None, _SYNCED[mode] if mode is not Mode.FULL or run.extent.is_whole else "applied in part"
 
 
 def _end_of_restore(run: Restoring, held: pd.DataFrame) -> tuple[GroupsyncError | None, str]:

@@ -53,7 +53,7 @@ def _set(deployment: Deployment, run: Setting) -> dict[str, Any]:
             term_states.change(link, run.term_set, state, who=who, reason=run.reason, at=at)
             if state.most is not Mode.FULL:
                 # What people were asked before is no longer to be applied, now or later.
-                closed = approvals.supersede(link, run.term_set, f"the term is {state}")
+                closed = ", ".join(approvals.supersede(link, run.term_set, f"the term is {state}")) or None
         history = term_states.history(link, run.term_set)
     return {
         "term": run.term_set,

@@ -12,6 +12,7 @@ from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.snapshot import USE, InQuestion, Use
 from include.groupsync.model.things import Group, Grouping
 from include.groupsync.moodle.uses import Uses, read_uses
+from include.groupsync.steps.extent import within
 from include.groupsync.steps.run import Deployment, Run, client_of, load_ledger, recorded
 
 _PARTS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups"}
@@ -25,7 +26,7 @@ def read_use(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
 
     A course that could not be read is reported, and its objects have a use ``unread``: not known is never unused.
     """
-    doomed = _doomed(folder)
+    doomed = _doomed(run, folder)
     client = client_of(deployment)
     uses = read_uses(client, _in_question(folder, doomed)) if doomed else Uses()
     courses = {row["course_id"]: row["course"] for row in rows(folder.frame("moodle/courses"))}
@@ -42,15 +43,18 @@ def read_use(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str
     return {"objects": asked, "courses": len(doomed), "uses": len(found), "calls": dict(client.calls)}
 
 
-def _doomed(folder: RunFolder) -> dict[int, _Keys]:
+def _doomed(run: Run, folder: RunFolder) -> dict[int, _Keys]:
     """The objects that the plan would delete, by course id."""
     after = {kind: folder.frame(f"after/{part}") for kind, part in _PARTS.items()}
     managed = load_ledger(folder)["memberships"]
     ids = Ids.of(folder.frame("moodle/courses"), after, folder.frame("users"), managed)
     found: dict[int, _Keys] = {}
+    own = within(run, folder)
     for part in _PARTS.values():
         plan = folder.frame(f"plan/{part}")
         for row in rows(plan[plan["action"] == "delete"]):
+            if not own.has(Kind(row["kind"]), row["course"], row["module"]):
+                continue
             gone = Change.of_row(row).before
             assert isinstance(gone, Grouping | Group)
             moodle_id = ids.object_id(gone.kind, gone.course, gone.key)

@@ -42,8 +42,8 @@ def without_what_stays(deployment: Deployment, run: Run, folder: RunFolder, plan
             before = {_key(row): row["runs"] for row in rows(ledger.load_vanishing(link, run.term_key))}
         for at, row in _vanished(plan, folder):
             dataset, one = _VANISHED[row["rule"]], _counted(row)
-            # A release goes on with what a run has counted already.
-            one["runs"] = before.get(_key(one), 0) + (run.release is None)
+            # A release goes on with what a run has counted already; one for a part is not complete.
+            one["runs"] = before.get(_key(one), 0) + run.is_yardstick
             missed.append(one)
             if dataset in kept or (grace and one["runs"] <= grace):
                 stays[at] = True

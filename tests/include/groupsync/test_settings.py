@@ -9,6 +9,7 @@ import yaml
 
 from include.groupsync.errors import SettingsError
 from include.groupsync.model.kind import Kind
+from include.groupsync.model.mode import Mode
 from include.groupsync.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -337,3 +338,21 @@ def test_freshness_is_of_a_connection_that_is_read(tmp_path: Path) -> None:
     assert "freshness.sits: no table is read over this connection; they are read over cmis" in refusal(
         tmp_path, freshness={"sits": "f.sql"}
     )
+
+
+def test_the_mode_of_a_run_that_nobody_told_is_set_by_environment_and_phase(tmp_path: Path) -> None:
+    """What is not written down is full; a phase or an environment that there is none of is named."""
+    production = {"environments": {"production": {"moodle": "https://moodle.example.org"}}}
+    found = load(tmp_path, **production, modes={"production": {"recess": "plan"}, "sandbox": {"term": "add"}})
+    assert [found.mode_of("production", phase) for phase in ("hourly", "term", "recess", "ended")] == [
+        Mode.FULL, Mode.FULL, Mode.PLAN, Mode.FULL,
+    ]  # fmt: skip
+    assert found.mode_of("sandbox", "term") is Mode.ADD
+    assert found.mode_of("elsewhere", "recess") is Mode.FULL
+    assert "modes.staging: no environment has this name; there are production, sandbox" in refusal(
+        tmp_path, **production, modes={"staging": {"recess": "plan"}}
+    )
+    assert "modes.production.holidays: unknown key" in refusal(
+        tmp_path, **production, modes={"production": {"holidays": "plan"}}
+    )
+    assert "modes.production.recess" in refusal(tmp_path, **production, modes={"production": {"recess": "none"}})

@@ -107,7 +107,7 @@ def test_b4_a_run_that_asks_while_another_does_takes_the_other_request(
     first = ask(engine)
     looks = iter([None, None])
     real = approvals.open_of
-    monkeypatch.setattr(approvals, "open_of", lambda link, term: next(looks, real(link, term)))
+    monkeypatch.setattr(approvals, "open_of", lambda link, *term: next(looks, real(link, *term)))
     assert ask(engine, "b" * 64, "run-2") == first
 
 
