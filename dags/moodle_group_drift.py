@@ -20,8 +20,9 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import chain, dag, task
-from drift_steps import drift_schedule, look_at_term, open_terms, report_drift, run_drift_alert
+from drift_steps import drift_schedule, look_at_term, open_terms, report_drift
 from lineage import drift_asset
+from run_alerts import run_drift_alert
 
 
 @dag(

@@ -1,4 +1,4 @@
-"""How `moodle_group_drift` runs the engine's look at each open term, when it does, and whom it tells.
+"""How `moodle_group_drift` runs the engine's look at each open term, and when it does.
 
 Every Airflow component imports this file at start, so the engine is imported inside the task only.
 """
@@ -6,7 +6,6 @@ Every Airflow component imports this file at start, so the engine is imported in
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -61,44 +60,6 @@ def report_drift() -> None:
 
     with failing_the_task():
         report(deployment_of_airflow(), _run_name(_context()))
-
-
-def run_drift_alert() -> None:
-    """Tell of each term what is new, worse or over; every recipient gets what is due before the task fails."""
-    from run_alerts import _every, _place, _tell_not_started, send
-    from sync_steps import deployment_of_airflow, failing_the_task, settings_path
-
-    from include.groupsync.errors import GroupsyncError
-    from include.groupsync.settings import load_alerts
-    from include.groupsync.steps import alert
-    from include.groupsync.steps.drift import seen_in
-
-    context = _context()
-    with failing_the_task():
-        alerts = load_alerts(settings_path())
-        if not alerts.channels:
-            print("no channel is configured under 'alerts' in groupsync.yaml: nobody is told anything")
-            return
-        try:
-            deployment = deployment_of_airflow()
-        except GroupsyncError as error:
-            _tell_not_started(context, alerts, error)
-            return
-        run_id, now = _run_name(context), deployment.now()
-        _every(
-            *(
-                lambda term=term, seen=seen, look=look: alert.speak(
-                    alerts,
-                    deployment.runs_root,
-                    replace(_place(context, term, run_id, deployment.moodle.url), term=term),
-                    seen,
-                    look,
-                    now,
-                    send,
-                )
-                for term, seen, look in seen_in(deployment, run_id)
-            )
-        )
 
 
 def _context() -> Any:

@@ -40,7 +40,14 @@ def run_restore_alert() -> None:
         _alert(lambda context, _: restore_of(context))
 
 
-def _alert(run_of: Any) -> None:
+def run_drift_alert() -> None:
+    """The task of a look for drift, which is of several terms."""
+    from include.groupsync.model.run_path import run_name
+
+    _alert(lambda context, _: run_name(context["dag_run"].dag_id, context["dag_run"].run_id), _tell_drift)
+
+
+def _alert(run_of: Any, tell: Any = None) -> None:
     from airflow.sdk import get_current_context
     from sync_steps import deployment_of_airflow, failing_the_task, settings_path
 
@@ -59,7 +66,21 @@ def _alert(run_of: Any) -> None:
     except GroupsyncError as error:
         _tell_not_started(context, alerts, error)
     else:
-        _tell(context, alerts, deployment, run)
+        (tell or _tell)(context, alerts, deployment, run)
+
+
+def _tell_drift(context: Any, alerts: Alerts, deployment: Deployment, run_id: str) -> None:
+    """Of each term what is new, worse or over."""
+    from include.groupsync.steps import alert
+    from include.groupsync.steps.drift import seen_in
+
+    root, now = deployment.runs_root, deployment.now()
+
+    def part(term: str, seen: Any, look: str) -> Any:
+        place = replace(_place(context, term, run_id, deployment.moodle.url), term=term)
+        return lambda: alert.speak(alerts, root, place, seen, look, now, send)
+
+    _every(*(part(*one) for one in seen_in(deployment, run_id)))
 
 
 def _tell(context: Any, alerts: Alerts, deployment: Deployment, run: Run) -> None:

@@ -320,15 +320,17 @@ def test_the_look_for_drift_has_a_task_a_term_and_is_green_whatever_it_finds(
     assert "no longer a member" in page.read_text("utf-8")
     assert run["assets"]["x-groupsync://drift"]["environment"] == "sandbox"
     world.token = "0123456789abcdef0123456789abcdef"
+    world.configure(alerts={"channels": [{"mail": "nowhere", "to": ["team@example.ac.uk"]}]})
     failed = probe.ask(dag=DRIFT, conf={}, environment=connections(world))
     assert (failed["state"], failed["tasks"]) == (
         "failed",
         {
-            "open_terms": "success", "look_at_term": "failed", "report": "failed", "alert": "success",
+            "open_terms": "success", "look_at_term": "failed", "report": "failed", "alert": "failed",
             "succeeded": "upstream_failed",
         },
     )  # fmt: skip
     assert "FAILED: not looked at: " in probe.words
+    assert "connection nowhere: an alert could not be sent" in probe.words
 
 
 def test_the_look_for_drift_has_one_time_a_night_by_the_calendars_clock(tmp_path: Path) -> None:
