@@ -3,7 +3,8 @@
 
 Reads the mappings and the three remote tables, compares them with Moodle, lets the circuit breaker judge the
 plan, applies what it releases, reads it back, and reports. It runs by itself as `include/config/terms.yaml` says; a
-backfill does one run for each term whose first day is in its range.
+backfill does one run for each term whose first day is in its range, by the form's defaults unless *Override
+parameters on existing runs* is ticked.
 
 | task | what it does | where to look when it is red |
 |---|---|---|
