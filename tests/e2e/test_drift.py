@@ -292,6 +292,10 @@ def test_a_source_that_cannot_be_read_hides_nothing(synced: World) -> None:
     synced.set_state(TERM1, "frozen")
     run = synced.drift()
     assert set(run.told().values()) == {("frozen", "the term is frozen: its runs write nothing (C2)")}
+    synced.set_state(TERM1, "open")
+    synced.configure(modes={"sandbox": dict.fromkeys(("hourly", "term", "recess", "ended"), "plan")})
+    [(_, why)] = set(synced.drift().told().values())
+    assert why == "the settings' mode of this phase of term is plan: its runs write nothing (C2)"
 
 
 def test_c5_open_terms_are_looked_at_and_one_that_fails_hides_no_other(synced: World) -> None:

@@ -8,7 +8,7 @@ at.  A run may be writing meanwhile: courses that it wrote to are left out and n
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -23,6 +23,7 @@ from include.groupsync.model.frames import conform, frame_of, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.run_folder import RunFolder
+from include.groupsync.model.schedule import phase_of
 from include.groupsync.model.scope import Scope
 from include.groupsync.model.snapshot import SCHEMAS, How, InQuestion, Snapshot
 from include.groupsync.moodle.client import MoodleClient
@@ -82,7 +83,9 @@ def look(deployment: Deployment, run: Looking, folder: RunFolder) -> Mapping[str
     """
     shutil.rmtree(folder.path)  # what an earlier try has left is of another moment
     folder.path.mkdir(parents=True)
-    run.term(deployment)
+    # The next run by the schedule does as much as the settings say for the day (and the term's state lets it).
+    phase = phase_of(deployment.calendar, run.term(deployment), deployment.today)
+    run = replace(run, mode=deployment.settings.mode_of(deployment.environment, phase))
     client = client_of(deployment)
     sides = require_identity(deployment, client)
     folder.save_json("identity", {"sides": [as_document(side) for side in sides]})
@@ -170,7 +173,9 @@ def _together(one: Snapshot, other: Snapshot) -> Snapshot:
 
 def _next_run(deployment: Deployment, run: Looking, folder: RunFolder, snapshot: Snapshot, unknown: str) -> NextRun:
     if mode_of(run, folder) is Mode.PLAN:
-        return NextRun(writes_nothing=f"the term is {state_read(run, folder)[0]}: its runs write nothing (C2)")
+        state = state_read(run, folder)[0]
+        by = f"the term is {state}" if state.most is Mode.PLAN else "the settings' mode of this phase of term is plan"
+        return NextRun(writes_nothing=f"{by}: its runs write nothing (C2)")
     if unknown:
         return NextRun(unknown=unknown)
     plan, verdict = load_judged(folder)
