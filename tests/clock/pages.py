@@ -11,7 +11,7 @@ from tests.clock.machine import SYNC, Machine
 from tests.conftest import ROOT
 
 PICTURES = Path(os.environ.get("PICTURES") or ROOT / ".sandbox" / "pictures")
-_SIZE = (1200, 800)
+_SIZE = (1600, 900)
 # React hears of a value only by the element's own setter and an event.
 _SET = """(() => {{
   const e = document.querySelector({selector!r});
