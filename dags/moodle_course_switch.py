@@ -30,7 +30,8 @@ Courses that are typed can be switched off while the mappings cannot be read.
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, dag, task
-from sync_steps import run_course_switch, term_names
+from form_steps import run_course_switch
+from sync_steps import term_names
 
 
 @dag(

@@ -25,7 +25,8 @@ from its next check on: before each run, and before its first write.
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, chain, dag, task
-from sync_steps import environment_names, run_arming
+from form_steps import run_arming
+from sync_steps import environment_names
 
 
 @dag(

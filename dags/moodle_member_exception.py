@@ -34,7 +34,7 @@ runs there: let those see it who may know who is in which group.
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, dag, task
-from sync_steps import run_member_exception
+from form_steps import run_member_exception
 
 
 def typed(title: str, description: str) -> Param:

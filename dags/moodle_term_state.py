@@ -28,7 +28,8 @@ run is waited for: a term can be frozen at once. Setting the state that it has a
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Param, dag, task
-from sync_steps import run_term_state, term_names
+from form_steps import run_term_state
+from sync_steps import term_names
 
 
 @dag(
