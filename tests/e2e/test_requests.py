@@ -70,12 +70,13 @@ def test_c3_a_removal_goes_through_the_breaker_and_is_done_once_all_of_it_is_gon
 
 
 def test_c3_an_import_switches_a_mapping_on_and_is_done_when_its_rows_are_there(asked: World) -> None:
-    """A change that Moodle refuses keeps it open; a later request, and it stays on when the row has gone."""
+    """A run for some kinds, and a change that Moodle refuses, keep it open; a later request, and it stays on when the row has gone."""
     asked.configure(NO_BREAKER)
     asked.remap("C1", import_groups="0")
     asked.source.group("C1", "G3", name="Group 3")
     assert asked.sync().changes == []
     asked.source.request("a/1", "add ", "C1 ")
+    assert told(asked.sync(kinds=["grouping"])) == {"a/1": ("open", "the run was only for kinds grouping")}
     in_the_way = {"asked": False}
 
     def spoil() -> None:

@@ -246,6 +246,8 @@ def _stopped(run: Run, folder: RunFolder) -> str:
     if mode_of(run, folder) is Mode.PLAN:
         state, _ = state_read(run, folder)
         return "the run only planned" if run.mode is Mode.PLAN else f"the term is {state}"
+    if run.extent.kinds:
+        return f"the run was only for {run.extent.told}"
     records = step_records(folder)
     ended = all(records.get(name, {}).get("ok") or name in passed_over(records) for name in _WAITED_FOR)
     return "" if ended else "the run did not come to its end"
