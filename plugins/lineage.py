@@ -62,4 +62,4 @@ def leave_events(step: str, context: Any, deployment: Deployment, run: Run) -> N
     for asset in outlets:
         if asset.uri in events:  # the settings may have changed since the DAG file was parsed
             context["outlet_events"][asset].extra = events[asset.uri]
-            context["outlet_events"][asset].add_partitions(run.term_key)
+            context["outlet_events"][asset].add_partitions(events[asset.uri]["term"])

@@ -99,7 +99,8 @@ class TermStateError(GroupsyncError):
 
 
 class RunRefused(GroupsyncError):
-    """A person started a run to write, and its term or its mappings let it do nothing (rule C2)."""
+    """A person started a run to write, and its term or its mappings let it do nothing (rule C2); or for a part of the
+    term that cannot be told."""
 
 
 class AlertError(GroupsyncError):

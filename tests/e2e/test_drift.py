@@ -232,6 +232,18 @@ def test_whatever_else_has_changed_the_next_run_does_what_was_said(synced: World
     agrees(synced, run)
 
 
+def test_what_is_missing_is_counted_as_the_next_run_will(synced: World) -> None:
+    """``vanish_grace_runs``: the look comes before the run that makes it one too many."""
+    synced.configure({**NO_BREAKER, "vanish_grace_runs": 1})
+    synced.source.drop_group("C1", "G2")
+    assert synced.sync().changes == []
+    synced.by_hand.edit_group("C1", "G2", name="Other")
+    run = synced.drift()
+    assert {next_ for next_, _ in run.told().values()} == {"mends"}
+    agrees(synced, run)
+    assert "G2" not in synced.moodle.groups("C1")
+
+
 # --- what is not read, is not looked at, or has no plan
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.groupsync.errors import SettingsError
+from include.groupsync.errors import RunRefused
 from include.groupsync.model.extent import Extent
 from include.groupsync.model.mode import Mode
 from include.groupsync.steps import Run
@@ -140,7 +140,7 @@ def test_c2_what_the_term_does_not_have_is_refused_before_moodle_is_read(
     world.map("C1")
     world.map("C2", module="M2")
     run = world.sync(**only)
-    assert (run.failed_step, isinstance(run.errors["extract"], SettingsError)) == ("extract", True)
+    assert (run.failed_step, isinstance(run.errors["extract"], RunRefused)) == ("extract", True)
     assert str(run.errors["extract"]).startswith(told)
     of_identity = [call.function for call in world.sync(until="check_identity").calls]
     assert [call.function for call in run.calls] == of_identity

@@ -36,6 +36,18 @@ def test_c2_a_frozen_term_refuses_a_person_and_names_state_and_inactive_mappings
     assert synced.sync(mode=mode).error == ""
 
 
+def test_c2_a_part_without_an_active_mapping_refuses_a_person(synced: World) -> None:
+    """Whatever the rest of the term does."""
+    synced.remap("C1", status="inactive")
+    run = synced.sync(by_person=True, courses=["C1"])
+    assert run.error.splitlines()[0] == (
+        f"REFUSED: a run of term {TERM1}, only courses C1, was started to write. None of its mappings is active: 1"
+        " mappings of 1 courses are inactive."
+    )
+    assert synced.sync(by_person=True, courses=["C2"]).error == ""
+    assert synced.sync(by_person=True).error == ""
+
+
 def test_c2_a_term_without_an_active_mapping_refuses_a_person(synced: World) -> None:
     """By what holds: a course that is switched off is inactive; one that is switched on, an import that is asked for
     or a removal lets the run go on."""

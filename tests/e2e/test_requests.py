@@ -70,7 +70,7 @@ def test_c3_a_removal_goes_through_the_breaker_and_is_done_once_all_of_it_is_gon
 
 
 def test_c3_an_import_switches_a_mapping_on_and_is_done_when_its_rows_are_there(asked: World) -> None:
-    """A run for some kinds, and a change that Moodle refuses, keep it open; a later request, and it stays on when the row has gone."""
+    """A run for some kinds, and a change that Moodle refuses, keep it open; it stays on when the row has gone."""
     asked.configure(NO_BREAKER)
     asked.remap("C1", import_groups="0")
     asked.source.group("C1", "G3", name="Group 3")
@@ -93,6 +93,24 @@ def test_c3_an_import_switches_a_mapping_on_and_is_done_when_its_rows_are_there(
     asked.source.group("C1", "G4", name="Group 4")
     later = asked.sync()
     assert (later.error, set(asked.moodle.groups("C1"))) == ("", {"G1", "G2", "G3", "G4"})
+
+
+def test_m4_whom_a_course_lists_that_a_request_brings_in_is_looked_up(asked: World) -> None:
+    """Not enrolled, and no stranger; the import stays off at the source, night after night."""
+    asked.user("zoe")
+    asked.remap("C1", import_groups="0")
+    asked.source.members("C1", "G1", "zoe")
+    asked.source.request(1, "ADD", "C1")
+    for _ in range(2):
+        run = asked.sync()
+        assert [(f["severity"], f["rule"], f["user"]) for f in run.findings] == [("deferred", "M4", "zoe")]
+
+
+def test_o3_an_import_is_not_done_while_a_table_is_empty(asked: World) -> None:
+    """Done is for good, and the table may be back tomorrow."""
+    asked.source.delete("remote_groups")
+    asked.source.request(1, "ADD", "C1")
+    assert told(asked.sync()) == {"1": ("open", "the source has no row of the term for groups (rule empty)")}
 
 
 def test_c3_what_an_import_waits_for_is_said_with_the_next_step(asked: World) -> None:

@@ -47,7 +47,6 @@ class Evidence:
     ``listed``: of each kind, how much of ``managed`` the run's own term lists; without a mapping table, of all courses.
     ``asked_for``: the term with its set and year; ``ended``: its last day is past; ``takes_groups``: some course takes
     groups in it.  ``answered``: rows of each of SITS's answers.
-    ``opened_again``: the term's state and since when, if its runs may delete again and none was accepted since.
     """
 
     plan: Plan

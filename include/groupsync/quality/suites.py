@@ -14,7 +14,7 @@ from include.groupsync.settings import Settings
 
 _KIND = {"groupings": "grouping", "groups": "group"}
 _ANY = 1e-9  # great_expectations' "mostly" for: in at least one row
-MAX_REQUEST = 100  # the id of a request, in the state database
+MAX_REQUEST, MAX_MAPPING = 100, 255  # a request's id, and what tells its mapping, in the state database
 LEAST_ROWS = 5  # of fewer rows, all may lack a key by chance: they are set aside one by one
 # What a key never looks like, and a column of another type always does: 12.5, 2026-10-25 01:30.
 _ANOTHER_TYPE = r"^([0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.+Z-]*)?)$"
@@ -181,7 +181,7 @@ def _request_rows(configured: Iterable[str]) -> list[Expectation]:
     return [
         *(_present(column, "K4") for column in (*keys, "action", "requested_at") if column != "occurrence"),
         *(expectation for column in keys for expectation in _readable(column, key=True)),
-        _no_longer("id", MAX_REQUEST),
+        *(_no_longer(column, MAX_REQUEST if column == "id" else MAX_MAPPING) for column in keys),
         sets_aside(
             "expect_column_values_to_be_in_set",
             "C3",

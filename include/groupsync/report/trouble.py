@@ -30,7 +30,7 @@ _WHAT = {
     "BlockedError": "the circuit breaker blocks the run",
     "LeaseError": "another run is writing to the site",
     "StoppedError": "the run was stopped while it was writing",
-    "TermStateError": "the term's state was changed while the run was under way: it was not written to its end",
+    "TermStateError": "the term, or courses of it, were switched off meanwhile: the run did not get to its end",
     "Killed": "the task was stopped before its end",
 }
 _NEXT_STEPS = {

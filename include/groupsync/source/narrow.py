@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from include.groupsync.errors import SettingsError
+from include.groupsync.errors import RunRefused
 from include.groupsync.model.extent import Extent
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.scope import SCOPE, Standing, delivery_label
@@ -17,13 +17,13 @@ _FEW = 10
 
 
 def require_known(extent: Extent, named: Mapping[str, Iterable[str]], term: str, told_by: str) -> None:
-    """SettingsError that names whatever the term does not have; ``named`` is what it has, by the extent's names."""
+    """RunRefused that names whatever the term does not have; ``named`` is what it has, by the extent's names."""
     for what, known in named.items():
         have = sorted(set(known))
         unknown = sorted(getattr(extent, what) - set(have))
         if unknown:
             some = f"such as {', '.join(have[:_FEW])}" if have else "none at all"
-            raise SettingsError(
+            raise RunRefused(
                 f"unknown {what} of term {term}: {', '.join(unknown[:_FEW])}. {told_by} has {some}. Correct"
                 f" {what.title()} in the trigger form; nothing was read from Moodle"
             )

@@ -71,13 +71,17 @@ class RunJournal:
         kind, action = changes[0].kind, changes[0].action
         if not self._doubled or action is not Action.CREATE or kind not in (Kind.GROUPING, Kind.GROUP):
             return {}
-        statement = sa.select(JOURNAL).where(
-            *others,
-            JOURNAL.c.rule.not_in([REFRESH, BY_HAND]),
-            JOURNAL.c.course.in_(sorted({change.course for change in changes})),
-            JOURNAL.c.kind == str(kind),
-            JOURNAL.c.outcome == str(Outcome.DONE),
-        )
+        statement = (
+            sa.select(JOURNAL)
+            .where(
+                *others,
+                JOURNAL.c.rule.not_in([REFRESH, BY_HAND]),
+                JOURNAL.c.course.in_(sorted({change.course for change in changes})),
+                JOURNAL.c.kind == str(kind),
+                JOURNAL.c.outcome == str(Outcome.DONE),
+            )
+            .order_by(JOURNAL.c.entry)
+        )  # the last one holds
         found: dict[int, int | None] = {}
         with self._engine.begin() as link:
             made = {_same(_change(row)): row for row in link.execute(statement)}

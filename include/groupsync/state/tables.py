@@ -158,7 +158,8 @@ RUN = sa.Table(
 
 # What a run held and a person was asked about, and what they said (rules B4, B5).  ``digest`` names the held part
 # of the plan, ``trips`` are the observations that held it, ``courses`` those that were approved, null for all.
-# ``open_for`` is the term while the request is open, so that the database itself allows one open request a term.
+# ``open_for`` names the term, or a part of it, while the request is open, so that the database itself allows one open
+# request for each.
 APPROVAL = sa.Table(
     "approval",
     METADATA,

@@ -56,6 +56,11 @@ class Looking(Run):
     def is_sync(self) -> bool:
         return False
 
+    @property
+    def counts_missing(self) -> bool:
+        """It foresees the next run, which will have counted; its own count is not kept."""
+        return True
+
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root / FOLDER, self.run_id, self.term_key)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from include.groupsync.breaker.split import with_dependents
-from include.groupsync.errors import SettingsError
+from include.groupsync.errors import RunRefused
 from include.groupsync.model.extent import Extent
 from include.groupsync.model.finding import FINDING, Finding, Severity
 from include.groupsync.model.frames import frame_of, rows
@@ -60,10 +60,10 @@ def within(run: Run, folder: RunFolder) -> Within:
 
 
 def require_kinds(settings: Settings, extent: Extent) -> None:
-    """SettingsError where a kind was chosen that the settings have switched off (rule O3)."""
+    """RunRefused where a kind was chosen that the settings have switched off (rule O3)."""
     if off := [str(kind) for kind in Kind if kind in extent.kinds - settings.kinds]:
         on = ", ".join(str(kind) for kind in Kind if kind in settings.kinds)
-        raise SettingsError(
+        raise RunRefused(
             f"the settings have {', '.join(off)} switched off, so that no run can be for it: choose of {on} in the"
             " trigger form's Kinds, or switch it on in include/config/groupsync.yaml"
         )
@@ -72,7 +72,7 @@ def require_kinds(settings: Settings, extent: Extent) -> None:
 def require_extent(
     settings: Settings, extent: Extent, term: str, mappings: pd.DataFrame | None, cleaned: Mapping[str, pd.DataFrame]
 ) -> None:
-    """SettingsError where the part has a name that the term has not, nothing in common, or no clear border.
+    """RunRefused where the part has a name that the term has not, nothing in common, or no clear border.
 
     ``mappings`` are the term's as they hold (CLEAN), None without a mapping table; ``cleaned`` the remote tables.
     """
@@ -86,7 +86,7 @@ def require_extent(
             extent, {name: mappings[one].dropna() for name, one in columns.items()}, term, "Its mapping table"
         )
     if courses_within(extent, mappings) == frozenset():
-        raise SettingsError(
+        raise RunRefused(
             f"no course of term {term} is in all of: {extent.told}. Leave one of them empty; nothing was read"
             " from Moodle"
         )
@@ -99,7 +99,7 @@ def require_extent(
         if dataset in own and course in here
     ]
     if told:
-        raise SettingsError(
+        raise RunRefused(
             f"a run for {extent.told} cannot tell what belongs to it in {'; '.join(told[:5])}"
             + (f", and {len(told) - 5} more" if len(told) > 5 else "")
             + ": the table does not say which module a row is of. Choose the courses instead, which takes all of their"

@@ -6,15 +6,16 @@ from typing import Any
 
 from include.groupsync.model.lineage import DRIFT, MOODLE, PLAN, sources
 from include.groupsync.model.run_folder import RunFolder
-from include.groupsync.steps.run import Deployment, Run, step_records
+from include.groupsync.steps.run import Deployment, Restoring, Run, step_records
 
 
 def events_of(step: str, deployment: Deployment, run: Run, page: str) -> dict[str, dict[str, Any]]:
     """By asset, what the step that has just ended says of it; {} for a step that has none."""
-    about = {"environment": deployment.environment, "term": run.term_key, "run": run.run_id, "page": page}
+    folder = run.folder(deployment)
+    term = folder.json("undone")["term"] if isinstance(run, Restoring) else run.term_key
+    about = {"environment": deployment.environment, "term": term, "run": run.run_id, "page": page}
     if not run.extent.is_whole:
         about["only"] = run.extent.told  # who reads of a plan must not take a part for the whole
-    folder = run.folder(deployment)
     if step == "extract":
         return {uri: about | extra for uri, extra in _extracted(deployment, folder).items()}
     if step == "circuit_breaker":

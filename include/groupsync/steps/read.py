@@ -46,8 +46,8 @@ def extract(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str,
     snapshot for as long as it was read, all is read again.  What is derived from CMIS and SITS is
     handed on like ready-made tables; who was left out of it, and why, is in ``source/left_out``.
 
-    Raises, before Moodle is read, RunRefused where a person started the run and it may do nothing, and SettingsError
-    where the part that it is for has what the term has not.
+    Raises RunRefused, before Moodle is read, where a person started the run and it may do nothing, and where the part
+    that it is for has what the term has not.
     """
     settings, term = deployment.settings, run.term(deployment)
     require_kinds(settings, run.extent)
@@ -139,7 +139,8 @@ def read_both(deployment: Deployment, run: Run, folder: RunFolder, client: Moodl
     wanted = frozenset(scope.loc[scope["standing"] != str(Standing.FROZEN), "course"].dropna())
     # Before the queue is judged: a course that it speaks of may be in scope, and one that is not is read for nothing.
     asked, part = courses_asked_for(cleaned, run, folder), courses_within(run.extent, mappings)
-    wanted |= asked if part is None else asked & part
+    asked = asked if part is None else asked & part
+    wanted |= asked
     everywhere = read_course_keys(client, settings.localcoursefield)
     courses = everywhere[everywhere["course"].isin(list(wanted))].reset_index(drop=True)
     known = managed["objects"]
@@ -152,7 +153,7 @@ def read_both(deployment: Deployment, run: Run, folder: RunFolder, client: Moodl
         known_groupings=known_ids(known, Kind.GROUPING),
     )
     save_snapshot(folder, found)
-    others = _others(client, cleaned, scope, found.users, settings)
+    others = _others(client, cleaned, scope, asked, found.users, settings)
     folder.save_frame("users", pd.concat([found.users, others]).drop_duplicates(), USERS)
     return {"courses": len(courses), "courses_in_moodle": len(everywhere), "unread": len(found.unread)}
 
@@ -197,16 +198,22 @@ def _others(
     client: MoodleClient,
     cleaned: Mapping[str, pd.DataFrame],
     scope: pd.DataFrame,
+    asked: frozenset[str],
     participants: pd.DataFrame,
     settings: Settings,
 ) -> pd.DataFrame:
     """The people whom the source lists and no course that was read has: known to Moodle, or not (rule M4).
 
+    ``asked`` are courses that the queue may yet bring into scope: all of their rows count.
+
     Moodle keeps usernames and ids apart; another field may be two people's, so every key is asked for (K3).
     """
     if "memberships" not in cleaned:
         return conform(participants.head(0), USERS)
-    listed = set(in_scope(cleaned["memberships"], scope, "memberships")["user"].dropna())
+    every = cleaned["memberships"]
+    listed = set(in_scope(every, scope, "memberships")["user"].dropna())
+    if asked:
+        listed |= set(every.loc[every["course"].isin(list(asked)) | every["course"].isna(), "user"].dropna())
     if settings.localuserfield in ("username", "id"):
         listed -= set(participants["user"].dropna())
     return find_users(client, settings.localuserfield, listed)

@@ -13,6 +13,7 @@ from include.groupsync.model.effective import is_active
 from include.groupsync.model.frames import rows
 from include.groupsync.model.mode import Mode
 from include.groupsync.model.term import TermState
+from include.groupsync.source.narrow import courses_within
 from include.groupsync.state import term_states
 from include.groupsync.steps.run import Deployment, Run
 
@@ -34,17 +35,26 @@ def refuse_what_may_do_nothing(deployment: Deployment, run: Run, expected: pd.Da
     with deployment.state.connect() as link:
         changes = term_states.history(link, run.term_key)
     state = changes[-1] if changes and changes[-1].state is TermState.FROZEN else None
-    mappings = [] if expected is None else rows(expected)
+    mappings = [] if expected is None else rows(_of_part(run, expected))
     idle = [row for row in mappings if not is_active(row) and row["status"] != "withdrawn"]
     if state is None and (not mappings or len(idle) < len(mappings)):
         return
     frozen = [f"the term is {state.since}"] if state else []
     told = ", and ".join([*frozen, *_told(mappings, idle)])
+    only = f", only {run.extent.short}," if not run.extent.is_whole else ""
     raise RunRefused(
-        f"REFUSED: a run of term {run.term_key} was started to write. {told[0].upper()}{told[1:]}."
+        f"REFUSED: a run of term {run.term_key}{only} was started to write. {told[0].upper()}{told[1:]}."
         + (f"\nInactive: {_named(idle)}." if idle else "")
         + f"\n{_NEXT}"
     )
+
+
+def _of_part(run: Run, expected: pd.DataFrame) -> pd.DataFrame:
+    """The mappings of what the run is for; none where the part has a name that the term has not, which is refused for
+    that."""
+    courses, modules = courses_within(run.extent, expected), run.extent.modules
+    own = expected if courses is None else expected[expected["course"].isin(list(courses))]
+    return own[own["module"].isin(list(modules))] if modules else own
 
 
 def _told(mappings: list[dict[str, Any]], idle: list[dict[str, Any]]) -> list[str]:

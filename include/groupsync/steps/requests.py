@@ -248,6 +248,10 @@ def _stopped(run: Run, folder: RunFolder) -> str:
         return "the run only planned" if run.mode is Mode.PLAN else f"the term is {state}"
     if run.extent.kinds:
         return f"the run was only for {run.extent.told}"
+    verdict = folder.json("verdict") if folder.has("verdict.json") else {"observations": []}
+    empty = [one["subject"] for one in verdict["observations"] if one["rule"] == "empty" and one["tripped"]]
+    if empty:
+        return f"the source has no row of the term for {', '.join(empty)} (rule empty)"
     records = step_records(folder)
     ended = all(records.get(name, {}).get("ok") or name in passed_over(records) for name in _WAITED_FOR)
     return "" if ended else "the run did not come to its end"

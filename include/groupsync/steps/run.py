@@ -105,6 +105,11 @@ class Run:
         """Whether later runs may compare themselves with it: one for a part says nothing of the whole."""
         return self.is_sync and self.extent.is_whole
 
+    @property
+    def counts_missing(self) -> bool:
+        """Whether what it misses was missing from one more complete run of the term (``vanish_grace_runs``)."""
+        return self.is_yardstick
+
     def folder(self, deployment: Deployment) -> RunFolder:
         return RunFolder.of(deployment.runs_root, self.term_key, self.run_id)
 

@@ -1,6 +1,7 @@
 """Tell what happened: the report whatever happened, and the outcome that makes the run red or green."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
@@ -66,7 +67,8 @@ def report(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, 
         "approval": approval_of(deployment, run).told if request_of(deployment, run) else None,
         "restore": _restore_of(run, folder),
     }
-    conclude(deployment, run, folder)
+    with suppress(SettingsError):  # the report of a run must not need the state database
+        conclude(deployment, run, folder)
     document = summarise(folder, about, step_records(folder), list(_before(run)))
     folder.save_json("report", document)
     folder.save_text("report.html", report_page(document, headline(document)))

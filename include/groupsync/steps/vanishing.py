@@ -43,7 +43,7 @@ def without_what_stays(deployment: Deployment, run: Run, folder: RunFolder, plan
         for at, row in _vanished(plan, folder):
             dataset, one = _VANISHED[row["rule"]], _counted(row)
             # A release goes on with what a run has counted already; one for a part is not complete.
-            one["runs"] = before.get(_key(one), 0) + run.is_yardstick
+            one["runs"] = before.get(_key(one), 0) + run.counts_missing
             missed.append(one)
             if dataset in kept or (grace and one["runs"] <= grace):
                 stays[at] = True

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from include.groupsync.errors import SettingsError
+from include.groupsync.errors import RunRefused
 from include.groupsync.model.extent import Extent
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.source.clean import CLEAN
@@ -78,5 +78,5 @@ def test_a_part_is_what_is_in_all_that_was_chosen() -> None:
 
 
 def test_what_is_not_known_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"unknown courses of term T: C8, C9\. The table has such as C1, C2"):
+    with pytest.raises(RunRefused, match=r"unknown courses of term T: C8, C9\. The table has such as C1, C2"):
         require_known(Extent(courses=frozenset({"C9", "C1", "C8"})), {"courses": ["C2", "C1"]}, "T", "The table")
