@@ -111,6 +111,31 @@ def test_o3_each_kind_alone(synced: World, kind: str) -> None:
     assert synced.moodle.members("C2") == {"G1": {"ann"}, "G9": set()}
 
 
+def test_p7_with_a_group_goes_what_was_in_it_and_nothing_else(synced: World) -> None:
+    """Members and links that are no kind of the part, and its place in a grouping of another course; the ledger forgets
+    what Moodle took along, so that the whole run has nothing left to do."""
+    synced.configure(NO_BREAKER)
+    theirs = synced.by_hand.grouping("C2", "Theirs")
+    synced.by_hand.link("C2", "G1", "Theirs")
+    gone = synced.moodle.groups("C1")["G2"].id
+    synced.by_hand.call("core_group_assign_grouping", assignments=[{"groupid": gone, "groupingid": theirs}])
+    synced.source.drop_group("C1", "G2")
+    assert synced.moodle.groupings("C2")["Theirs"].groups == {"G1", "G2"}
+    before, others = synced.ledger, {course: synced.moodle.members(course) for course in ("C1", "C2")}
+    run = synced.sync(courses="C1", kinds=["group"])
+    assert (run.error, run.changes) == ("", [("group", "delete", "C1", "G2")])
+    inside = [row for row in before if row.get("group_id") == gone]
+    assert {row["kind"] for row in inside} == {"link", "membership"}
+    assert synced.ledger == [
+        row for row in before if row not in inside and (row["kind"], row.get("moodle_id")) != ("group", gone)
+    ]
+    del others["C1"]["G2"]
+    assert {course: synced.moodle.members(course) for course in ("C1", "C2")} == others
+    assert synced.moodle.groups("C1")["G1"].groupings == {"S1"}
+    assert synced.moodle.groupings("C2")["Theirs"].groups == {"G1"}
+    assert synced.sync().changes == []
+
+
 def test_o3_what_waits_for_a_kind_that_is_left_out_is_a_note(synced: World) -> None:
     synced.configure(NO_BREAKER)
     change_both(synced)
