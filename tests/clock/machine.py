@@ -48,6 +48,7 @@ class Machine:
         }
         if clock is not None:
             environment |= clock.environment
+            environment["AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME"] = str(2 * 365 * 86400)  # it is set on by weeks
             environment["PYTHONPATH"] = os.pathsep.join([clock.python_path, environment["PYTHONPATH"]])
         self.environment = environment
         self.url = environment["AIRFLOW__API__BASE_URL"]
