@@ -16,6 +16,7 @@ def test_j1_a_deletes_image_names_the_activities_that_use_the_object(tmp_path: P
         world.source.group("C1", "G1", name="One", grouping="T")
         world.source.group("C1", "G2", name="Two")
         world.source.members("C1", "G1", "ann")
+        world.source.members("C1", "G2", "ann")
         world.sync()
         group, grouping = world.moodle.groups("C1")["G1"].id, world.moodle.groupings("C1")["T"].id
         inner = {"op": "|", "c": [{"type": "group", "id": group}], "show": True}
