@@ -40,7 +40,7 @@ class Kind:
 
     ``reported``: (rule, how the reason begins) of the other findings; ``watched``: the rules of the watch expectations
     that fail; ``left_out``: (person, why) of who is not taken.  ``changes``: what the plan does because of it.  Beside
-    that the plan has the good change of the source, unless the source has nothing any more (``nothing_else``).
+    that the plan has the good change of the source, unless that waits too (``nothing_else``).
     ``trips``: the circuit breaker's rules because of which something waits.  ``stops``: what the failing task says.
     ``files``: statements that are edited, with the old and the new text.
     """

@@ -227,7 +227,12 @@ KINDS: tuple[Kind, ...] = (
         sql("UPDATE cam_smo SET mod_code = LOWER(mod_code) WHERE spr_code = '90000001/1'"),
     ),
     Kind(
-        "another year's registrations alone", "CAM_SMO.AYR_CODE", THROUGH, sql("UPDATE cam_smo SET ayr_code = '2025'")
+        "another year's registrations alone",
+        "CAM_SMO.AYR_CODE",
+        WAITS,
+        sql("UPDATE cam_smo SET ayr_code = '2025'"),
+        nothing_else=True,
+        trips=frozenset({"empty"}),
     ),
     Kind(
         "a group with no class",
@@ -277,11 +282,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         "a set that was emptied",
         "MODULEGROUPS, STUMODULES",
-        WAITS,
+        STOPS,
         sql("DELETE FROM modulegroups WHERE setid = 'LIVE-26-27'", "DELETE FROM stumodules WHERE setid = 'LIVE-26-27'"),
-        nothing_else=True,
-        trips=frozenset({"empty"}),
-        watched=_C1,
+        stops="the source no longer has term",
     ),
     Kind(
         "a time in the hour that comes twice (BST to GMT)",

@@ -167,9 +167,9 @@ def test_dirt_spoils_what_it_is_on_and_deletes_nothing(sources: dict[str, Source
     Moodle and in the ledger; what is good beside it goes through."""
     run = sources[kind.place].with_dirt(kind)
     if kind.stops:
-        assert run.failed_step == "validate"
+        assert run.failed_step in ("validate", "circuit_breaker")
         assert kind.stops in run.error
-        assert run.plan is None
+        assert run.plan is None or set(run.changes) == set(run.held)
         return
     assert run.errors == {}
     check_set_aside(run, kind)
