@@ -181,7 +181,13 @@ def _request_rows(configured: Iterable[str]) -> list[Expectation]:
     return [
         *(_present(column, "K4") for column in (*keys, "action", "requested_at") if column != "occurrence"),
         *(expectation for column in keys for expectation in _readable(column, key=True)),
-        *(_no_longer(column, MAX_REQUEST if column == "id" else MAX_MAPPING) for column in keys),
+        _no_longer("id", MAX_REQUEST),
+        # Year and term are the run's: rows of others are not judged.
+        *(
+            _no_longer(column, MAX_MAPPING)
+            for column in ("course", "module", "occurrence", "period")
+            if column in configured
+        ),
         sets_aside(
             "expect_column_values_to_be_in_set",
             "C3",

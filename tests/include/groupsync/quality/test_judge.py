@@ -70,6 +70,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("requests", {"id": "7\x07"}, "K4", "id contains a control character"),
     ("requests", {"id": "7\ufffd"}, "K4", "id could not be decoded"),
     ("requests", {"id": "7" * 101}, "K4", "id is over 100 characters"),
+    *(("requests", {key: "M" * 256}, "K4", f"{key} is over 255 characters") for key in ("course", *MODULE)),
     ("requests", {"action": "DELETE"}, "C3", "action is neither ADD nor RMV"),
     ("requests", {"requested_at": "yesterday"}, "C3", "requested_at is no time"),
     ("requests", {"requested_at": "20251001"}, "C3", "requested_at is no time"),
