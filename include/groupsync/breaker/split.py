@@ -182,10 +182,10 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         for row in rows(frame[frame["kind"].isin([str(Kind.GROUPING), str(Kind.GROUP)])])
     ]
     created = {key for key, row in objects if row["action"] == Action.CREATE}
-    # An adopted group's links and members are planned under the idnumber that it is to be given (rules G4, P4).
+    # What is in an object to be adopted is planned under the idnumber that it is to be given (rules G4, P4).
     unnamed = {(row["kind"], row["course"], row["to_key"]) for _, row in objects if row["to_key"] is not None}
     return _Held(
-        objects={key for key, _ in objects},
+        objects={key for key, _ in objects} | unnamed,
         stuck={key for key, row in objects if row["name_before"] != row["name_after"]},
         unmade=created | unnamed,
         without_group={course for kind, course, _ in created if kind == Kind.GROUP},

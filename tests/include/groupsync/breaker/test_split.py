@@ -258,10 +258,14 @@ def test_b2_what_is_inside_something_that_is_not_made_waits() -> None:
 def test_p4_what_is_inside_an_object_that_is_not_adopted_waits() -> None:
     """Its links and members are planned under the idnumber that it has not got yet; others' deletes go on."""
     adopted = Change(Group("C", "#302", "B"), Group("C", "B", "B"), "P4")
-    changes = [adopted, *joins("B", "a"), *joins("G", "a"), Change(None, Link("C", "S", "B"), "L2"), goes("H")]
+    changes = [
+        adopted, *joins("B", "a"), *leaves("B", "b"), *joins("G", "a"), *leaves("G", "b"),
+        Change(None, Link("C", "S", "B"), "L2"), goes("H"),
+    ]  # fmt: skip
     assert held(changes, Reach(("update",), ("group",), "C", "#302")) == {
         ("group", "update", "C", "#302"),
         ("membership", "create", "C", "B", "a"),
+        ("membership", "delete", "C", "B", "b"),
         ("link", "create", "C", "S", "B"),
     }
 
