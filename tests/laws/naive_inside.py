@@ -150,7 +150,7 @@ def memberships(
         if group_id in held:
             continue
         course = read[one.course_id]
-        if (pair in listed and pair not in excluded) or pair in pins or (pair in excluded and pair in pins):
+        if (pair in listed and pair not in excluded) or pair in pins:
             continue
         # A row means a group by the field that groups are matched by; its idnumber is never passed over.
         by_field = {"id": str(group_id), "idnumber": keys.key(one.idnumber), "name": one.name}[options.groupfield]
@@ -207,4 +207,4 @@ def exceptions(
         ]
         for at in of_key if len(of_key) == 1 else ():  # a key that fits two fits none (rule K3)
             found[row["what"]] |= {(at, user) for user in people.get(row["user"], ())}
-    return found["pin"], found["exclude"] - found["pin"]
+    return found["pin"] - found["exclude"], found["exclude"] - found["pin"]
