@@ -21,7 +21,6 @@ from include.groupsync.model.scope import Scope, Standing
 Row = dict[str, Any]
 Told = tuple[Next, str]
 
-DATASETS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "groups", Kind.MEMBERSHIP: "memberships"}
 _RULES = {Kind.GROUPING: "G5", Kind.GROUP: "P5"}
 
 
@@ -98,7 +97,7 @@ class NextRun:
     def frozen(self, row: Row) -> "Iterator[Told]":
         """That the run may touch nothing of this, and why; nothing where it may."""
         kind = Kind(row["kind"])
-        scope = self.scopes.get(DATASETS[kind])
+        scope = self.scopes.get(kind.dataset)
         if kind not in self.kinds:
             yield Next.FROZEN, "this kind is switched off (O3)"
         elif scope is None or row["course"] not in scope.courses:
@@ -160,7 +159,7 @@ def _of_key(row: Row, run: NextRun) -> Iterator[Told]:
     yield from run.frozen(row)
     if (kind, row["course_id"], key) in run.taken:
         yield Next.AGREES, "another has its ID number: that one is managed from then on (O1)"
-    if (DATASETS[kind], row["course"], key) in run.rows_of:
+    if (kind.dataset, row["course"], key) in run.rows_of:
         yield Next.WAITS, "it is listed, and not made in this run"
     if stays:
         yield Next.RESPECTS, "the source lists it no more, and under another ID number it is nobody's to delete"
@@ -171,12 +170,12 @@ def _of_field(row: Row, run: NextRun) -> Iterator[Told]:
     kind, at = Kind(row["kind"]), row[f"at_{row['kind']}"]
     part = "name" if row["what"] == What.RENAMED else "description"
     yield from _changed(part, row, run.changes.get((kind, row["course"], at), ()))
-    for finding in run.found.get((DATASETS[kind], row["course"], at), ()):
+    for finding in run.found.get((kind.dataset, row["course"], at), ()):
         if finding["rule"] == "O4" and part in finding["reason"]:
             yield Next.RESPECTS, "edits in Moodle are kept (on_local_edit, O4)"
     yield from _findings(run, row, at)
     yield from run.frozen(row)
-    wanted = run.rows_of.get((DATASETS[kind], row["course"], at))
+    wanted = run.rows_of.get((kind.dataset, row["course"], at))
     if wanted is None:
         yield Next.RESPECTS, "no row lists it under the ID number that it has now, and it stays as it is"
     elif part == "description" and wanted[part] is None:
@@ -241,7 +240,7 @@ def _inside(missing: Mapping[tuple[str, int], Told], *ends: tuple[Kind, int]) ->
 
 
 def _findings(run: NextRun, row: Row, key: str) -> Iterator[Told]:
-    for finding in run.found.get((DATASETS[Kind(row["kind"])], row["course"], key), ()):
+    for finding in run.found.get((Kind(row["kind"]).dataset, row["course"], key), ()):
         if finding["rule"] not in ("O4", "L1"):  # an edit that is kept, and what is said of its link
             yield Next.WAITS, f"{finding['reason']} ({finding['rule']})"
 

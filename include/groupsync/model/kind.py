@@ -11,6 +11,16 @@ class Kind(StrEnum):
     LINK = "link"
     MEMBERSHIP = "membership"
 
+    @property
+    def plural(self) -> str:
+        """As parts of a plan are called, and people read it."""
+        return f"{self}s"
+
+    @property
+    def dataset(self) -> str:
+        """The remote table whose rows say what there is to be of it: a group's row has its link."""
+        return Kind.GROUP.plural if self is Kind.LINK else self.plural
+
 
 class Action(StrEnum):
     CREATE = "create"

@@ -14,7 +14,6 @@ from include.groupsync.model.plan import Plan
 from include.groupsync.model.snapshot import How, Snapshot
 
 _WORST = 10
-_PLURALS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def _what(held: Plan) -> str:
     told = []
     for verb, action, kinds in parts:
         found = [(kind, counts[str(kind)][str(action)]) for kind in kinds]
-        things = [f"{n:,} {kind if n == 1 else _PLURALS[kind]}" for kind, n in found if n]
+        things = [f"{n:,} {kind if n == 1 else kind.plural}" for kind, n in found if n]
         if things:
             told.append(f"{verb} {_list(things)}")
     return "; ".join(told)

@@ -37,8 +37,6 @@ from include.groupsync.steps.extent import observed_within
 from include.groupsync.steps.run import Deployment, Run, load_ledger, load_snapshot, recorded
 from include.groupsync.steps.states import claims_stay, open_terms
 
-_KINDS = {"groupings": Kind.GROUPING, "groups": Kind.GROUP, "links": Kind.LINK, "memberships": Kind.MEMBERSHIP}
-
 
 @recorded
 def diff_groupings(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
@@ -46,9 +44,9 @@ def diff_groupings(deployment: Deployment, run: Run, folder: RunFolder) -> Mappi
     snapshot = load_snapshot(folder)
     folder.save_frame("findings/moodle", unread_courses(snapshot), FINDING)
     if Kind.GROUPING not in deployment.settings.kinds:
-        return _save(run, folder, "groupings", _unchanged(objects_as_they_are(snapshot, Kind.GROUPING)), "objects")
+        return _save(run, folder, Kind.GROUPING, _unchanged(objects_as_they_are(snapshot, Kind.GROUPING)), "objects")
     frames = diff_objects(GROUPINGS, _inputs(deployment, run, folder, "groupings"))
-    return _save(run, folder, "groupings", frames, "objects")
+    return _save(run, folder, Kind.GROUPING, frames, "objects")
 
 
 @recorded
@@ -57,8 +55,8 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
     snapshot, kinds = load_snapshot(folder), deployment.settings.kinds
     nothing = _unchanged(frame_of([], AFTER))
     if Kind.GROUP not in kinds:
-        _save(run, folder, "links", nothing, "links")
-        return _save(run, folder, "groups", _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
+        _save(run, folder, Kind.LINK, nothing, "links")
+        return _save(run, folder, Kind.GROUP, _unchanged(objects_as_they_are(snapshot, Kind.GROUP)), "objects")
     inputs = replace(_inputs(deployment, run, folder, "groups"), overlap=_overlaps(deployment, folder, snapshot))
     groups = diff_objects(GROUPS, inputs)
     links = nothing
@@ -66,15 +64,15 @@ def diff_groups(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[
         field_name = deployment.settings.localgroupingfield
         half = _protection(folder, "groupings")
         links = diff_all_links(inputs, folder.frame("after/groupings"), groups, half, field_name)
-    _save(run, folder, "links", links, "links")
-    return _save(run, folder, "groups", groups, "objects")
+    _save(run, folder, Kind.LINK, links, "links")
+    return _save(run, folder, Kind.GROUP, groups, "objects")
 
 
 @recorded
 def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Mapping[str, Any]:
     """Section M on memberships."""
     if Kind.MEMBERSHIP not in deployment.settings.kinds:
-        return _save(run, folder, "memberships", _unchanged(frame_of([], AFTER)), "memberships")
+        return _save(run, folder, Kind.MEMBERSHIP, _unchanged(frame_of([], AFTER)), "memberships")
     inputs = _inputs(deployment, run, folder, "memberships")
     snapshot, field_name = inputs.snapshot, deployment.settings.localgroupfield
     after, half = folder.frame("after/groups"), _protection(folder, "groups")
@@ -107,7 +105,7 @@ def diff_memberships(deployment: Deployment, run: Run, folder: RunFolder) -> Map
     )
     observed = pd.concat([found.observed, _orphans(inputs.snapshot, load_ledger(folder)["memberships"])])
     frames = Frames(found.changes, found.findings, observed, frame_of([], AFTER))
-    return _save(run, folder, "memberships", frames, "memberships")
+    return _save(run, folder, Kind.MEMBERSHIP, frames, "memberships")
 
 
 def _orphans(snapshot: Snapshot, managed: pd.DataFrame) -> pd.DataFrame:
@@ -178,11 +176,12 @@ def _unchanged(after: pd.DataFrame) -> Frames:
     return Frames(frame_of([], PLAN), frame_of([], FINDING), frame_of([], empty), after)
 
 
-def _save(run: Run, folder: RunFolder, name: str, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
+def _save(run: Run, folder: RunFolder, kind: Kind, frames: Frames, ledger_table: str) -> Mapping[str, Any]:
     """What was compared.  Changes of what the run is not for leave the plan when it is put together: until then they
     say what waits for them."""
-    findings = frames.findings if run.extent.takes(_KINDS[name]) else frame_of([], FINDING)
-    observed = observed_within(run, folder, _KINDS[name], claims_stay(run, folder, frames.observed))
+    name = kind.plural
+    findings = frames.findings if run.extent.takes(kind) else frame_of([], FINDING)
+    observed = observed_within(run, folder, kind, claims_stay(run, folder, frames.observed))
     folder.save_frame(f"plan/{name}", frames.changes, PLAN)
     folder.save_frame(f"findings/{name}", findings, FINDING)
     folder.save_frame(f"observed/{name}", observed, LEDGER[ledger_table])

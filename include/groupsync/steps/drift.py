@@ -91,7 +91,7 @@ def look(deployment: Deployment, run: Looking, folder: RunFolder) -> Mapping[str
     # The next run by the schedule does as much as the settings say for the day (and the term's state lets it).
     phase = phase_of(deployment.calendar, run.term(deployment), deployment.today)
     run = replace(run, mode=deployment.settings.mode_of(deployment.environment, phase))
-    client = client_of(deployment)
+    client = client_of(deployment, run)
     sides = require_identity(deployment, client)
     folder.save_json("identity", {"sides": [as_document(side) for side in sides]})
     with deployment.state.connect() as link:
@@ -131,7 +131,7 @@ def _leave(folder: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
 @recorded
 def read_moodle(deployment: Deployment, run: Looking, folder: RunFolder) -> Mapping[str, Any]:
     """As the sync's step of that name, and leaves alone what an interrupted run has not settled."""
-    return read_both(deployment, run, folder, client_of(deployment))
+    return read_both(deployment, run, folder, client_of(deployment, run))
 
 
 def _plan(deployment: Deployment, run: Looking) -> str:
@@ -239,10 +239,10 @@ def _not_read(left_out: Mapping[int, str], managed: Mapping[str, pd.DataFrame]) 
 
 
 def _nothing_managed(run: Looking, folder: RunFolder) -> dict[str, Any]:
-    folder.save_frame("drift", frame_of([], DRIFT), DRIFT)
-    folder.save_frame("not_read", frame_of([], NOT_READ), NOT_READ)
-    empty = frame_of([], DRIFT)
-    return _document(run, folder, empty, frame_of([], NOT_READ), {}, "") | {"not_ours": {"memberships": 0, "links": 0}}
+    drift, not_read = frame_of([], DRIFT), frame_of([], NOT_READ)
+    folder.save_frame("drift", drift, DRIFT)
+    folder.save_frame("not_read", not_read, NOT_READ)
+    return _document(run, folder, drift, not_read, {}, "") | {"not_ours": {"memberships": 0, "links": 0}}
 
 
 def _document(

@@ -24,7 +24,6 @@ from include.groupsync.model.verdict import Verdict
 from include.groupsync.source.native import statements_of
 from include.groupsync.state import runs, switches, term_states
 from include.groupsync.state.history import count_gone
-from include.groupsync.steps.extent import DATASET
 from include.groupsync.steps.run import Deployment, Restoring, Run, load_ledger, step_records, week_of
 
 # An activity in group mode works with whatever groups there are; the other uses break with this very one.
@@ -195,7 +194,7 @@ def _identity(folder: RunFolder) -> tuple[str, ...]:
 
 def _scope(run: Run, folder: RunFolder) -> frozenset[Place]:
     """The places in scope whose course Moodle has and that could be read, straight from the frames."""
-    own = {DATASET[kind] for kind in Kind if run.extent.takes(kind)}
+    own = {kind.dataset for kind in Kind if run.extent.takes(kind)}
     found, unread = folder.frame("moodle/courses"), folder.frame("moodle/unread")
     there = set(found.loc[~found["course_id"].isin(unread["course_id"]), "course"])
     return frozenset(
@@ -231,7 +230,7 @@ def _managed(run: Run, folder: RunFolder, term: str | None = None) -> dict[Kind,
     for kind, frame in _ledger(folder):
         if not run.extent.takes(kind):
             continue
-        scope = Scope.of(folder.frame("scope"), DATASET[kind])
+        scope = Scope.of(folder.frame("scope"), kind.dataset)
         own = frame if term is None else _of(frame, term)
         for row in rows(own.groupby(["course_id", "module"], dropna=False).size().rename("n").reset_index()):
             course = names.get(row["course_id"])
@@ -292,7 +291,7 @@ def _links(folder: RunFolder, plan: Plan) -> dict[tuple[str, str], int]:
     names = {row["course_id"]: row["course"] for row in rows(courses) if row["course"] in wanted}
     keyed = {row["grouping_id"]: keys.key(row["idnumber"]) or keys.without_idnumber(row["grouping_id"])
              for row in rows(groupings[groupings["course_id"].isin(list(names))])}  # fmt: skip
-    scope = Scope.of(folder.frame("scope"), DATASET[Kind.LINK])
+    scope = Scope.of(folder.frame("scope"), Kind.LINK.dataset)
     links = dict(_ledger(folder))[Kind.LINK]
     found: Counter[tuple[str, str]] = Counter()
     for row in rows(links[links["course_id"].isin(list(names))]):

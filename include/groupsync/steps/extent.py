@@ -24,12 +24,6 @@ from include.groupsync.source.narrow import courses_within, require_known, withi
 from include.groupsync.steps.run import Run
 from include.groupsync.steps.scoping import TABLES, deliveries, scope_of_rows
 
-DATASET = {
-    Kind.GROUPING: "groupings",
-    Kind.GROUP: "groups",
-    Kind.LINK: "groups",
-    Kind.MEMBERSHIP: "memberships",
-}
 _OBJECTS = (str(Kind.GROUPING), str(Kind.GROUP))
 
 
@@ -48,7 +42,7 @@ class Within:
         """Whether a thing is in the part; a whole run asks nobody."""
         if self.extent.is_whole:
             return True
-        standing = self.scopes[DATASET[kind]].standing(course or "", module)
+        standing = self.scopes[kind.dataset].standing(course or "", module)
         return self.extent.takes(kind) and standing is not Standing.FROZEN
 
 
@@ -91,7 +85,7 @@ def require_extent(
             " from Moodle"
         )
     narrower, unclear = narrowed(scope, settings, extent, mappings)
-    own = {DATASET[kind] for kind in settings.kinds if extent.takes(kind)}
+    own = {kind.dataset for kind in settings.kinds if extent.takes(kind)}
     here = set(narrower["course"]) & set(courses_within(extent, mappings) or ())
     told = [
         f"course {course} (table {dataset}; it takes groups from {', '.join(others[:5])} too)"

@@ -40,7 +40,7 @@ def _found(run: Run, folder: RunFolder) -> Iterator[Finding]:
         if in_part and row["moodle_id"] in seen[Kind(row["kind"])]:
             yield _finding(names[row["course_id"]], row["idnumber"], f"the {row['kind']} is kept")
     for kind, ids in ((Kind.LINK, ("grouping_id", "group_id")), (Kind.MEMBERSHIP, ("group_id", "user_id"))):
-        table = f"{kind}s"
+        table = kind.plural
         inside = _kept(managed[table], names, _observed(folder, ids, table), ids)
         counts = Counter(
             (row["course_id"], row["group_id"])

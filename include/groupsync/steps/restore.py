@@ -42,7 +42,6 @@ from include.groupsync.steps.run import (
 )
 
 FOLDER = "restores"  # a restore belongs to no term; its runs' folders, and its question, are below this name
-_PARTS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "links", Kind.MEMBERSHIP: "memberships"}
 _TABLES = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
 _SHOWN = 10
 
@@ -87,11 +86,12 @@ def plan_restore(deployment: Deployment, run: Restoring, folder: RunFolder) -> M
     entries = [] if run.let_go else _of_run(deployment, folder)
     found = restore(entries, snapshot, courses=run.courses, kinds=run.kinds)
     frame = found.plan.frame
-    for kind, part in _PARTS.items():
+    for kind in Kind:
+        part = kind.plural
         folder.save_frame(f"plan/{part}", frame[frame["kind"] == str(kind)], PLAN)
         folder.save_frame(f"observed/{part}", frame_of([], LEDGER[_TABLES[part]]), LEDGER[_TABLES[part]])
     for kind in (Kind.GROUPING, Kind.GROUP):
-        folder.save_frame(f"after/{_PARTS[kind]}", objects_as_they_are(snapshot, kind), AFTER)
+        folder.save_frame(f"after/{kind.plural}", objects_as_they_are(snapshot, kind), AFTER)
     folder.save_frame("findings/restore", frame_of((one.row() for one in found.findings), FINDING), FINDING)
     return {"changes": len(found.plan), "findings": len(found.findings)}
 

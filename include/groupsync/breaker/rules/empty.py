@@ -24,7 +24,7 @@ _DECIDES = {
     "sits_students": _PEOPLE,
     "sits_modules": Reach((str(Action.UPDATE),), (str(Kind.GROUPING), str(Kind.GROUP))),
 }
-_TODO = "Restore it there, or freeze the term (moodle_term_state): then it keeps what it has, and its runs are green"
+_NEXT = "Restore it there, or freeze the term (moodle_term_state): then it keeps what it has, and its runs are green"
 
 
 def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
@@ -59,7 +59,7 @@ def _term(evidence: Evidence, on: tuple[str, ...], limit: int | None) -> Observa
     return Observation(
         "empty", "run", missing, limit, missing, listed, limit is not None and missing > limit,
         f"the source no longer has term {evidence.asked_for}: {_and(on)} {'is' if len(on) == 1 else 'are'} empty, and"
-        f" {why}. {_TODO}",
+        f" {why}. {_NEXT}",
         Effect.BLOCK,
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _dataset(evidence: Evidence, dataset: str, rows: int, limit: int | None) -> 
     trips = limit is not None and left > limit
     return Observation(
         "empty", dataset, left, limit, left, listed, trips,
-        f"{dataset}: no row of term {evidence.asked_for}, and {listed} things of it are managed. {_TODO}"
+        f"{dataset}: no row of term {evidence.asked_for}, and {listed} things of it are managed. {_NEXT}"
         if trips
         else f"{dataset}: {rows} rows for the term, {listed} managed",
         Effect.BLOCK, Reach((str(Action.DELETE),), tuple(map(str, kinds))),
@@ -85,7 +85,7 @@ def _answer(evidence: Evidence, statement: str, reach: Reach, limit: int | None)
     trips = limit is not None and left > limit
     return Observation(
         "empty", statement, left, limit, left, before, trips,
-        f"{statement}: SITS answers no row for term {evidence.asked_for}, and {before} in an accepted run. {_TODO}"
+        f"{statement}: SITS answers no row for term {evidence.asked_for}, and {before} in an accepted run. {_NEXT}"
         if trips
         else f"{statement}: {rows} rows for the term",
         Effect.BLOCK, reach,

@@ -9,13 +9,6 @@ from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.verdict import Effect, Observation
 
-_DATASET = {
-    str(Kind.GROUPING): "groupings",
-    str(Kind.GROUP): "groups",
-    str(Kind.LINK): "groups",
-    str(Kind.MEMBERSHIP): "memberships",
-}
-
 
 def look(evidence: Evidence, limits: Limits) -> Iterator[Observation]:
     """One observation: how many changes are in a course or delivery that is not in scope or was not read."""
@@ -36,7 +29,7 @@ def _outside(evidence: Evidence, scope: frozenset[Place]) -> Iterator[dict[str, 
     with_labels = {place.dataset for place in scope if place.label is not None}
     groups = evidence.plan.frame.groupby(["kind", "action", "course", "module"], dropna=False).size()
     for row in rows(groups.rename("n").reset_index()):
-        dataset = _DATASET[row["kind"]]
+        dataset = Kind(row["kind"]).dataset
         label = row["module"] if dataset in with_labels else None
         active = Place(dataset, row["course"], label, True)
         withdrawn = Place(dataset, row["course"], label, False)
