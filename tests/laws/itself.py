@@ -33,6 +33,22 @@ def waits_for_a_number(shown: Shown) -> bool:
     return bool(gone & waits)
 
 
+def freed(shown: Shown) -> set[tuple[str, str]]:
+    """Groupings, by course and key, that are listed no more and stay because of a group without idnumber (rule G7),
+    which the plan gives one: they go in the run after."""
+    moodle, adopts = shown.university.moodle, [c for c in shown.changes if c["kind"] == "group" and "to_key" in c]
+    adopted = {keys.moodle_id_of(str(c["group"])) for c in adopts}
+    holding = [moodle.groupings[at] for at, group_id in moodle.links if group_id in adopted]
+    numbers = {(moodle.courses[one.course_id].strip(), keys.key(one.idnumber)) for one in holding}
+    kept = {(f["course"], f["key"]) for f in shown.planned.findings if (f["rule"], f["severity"]) == ("G7", "note")}
+    return numbers & kept
+
+
+def is_freed(shown: Shown, change: Row) -> bool:
+    """Whether it takes such a grouping away, or a group out of it."""
+    return change["action"] == "delete" and (change["course"], change.get("grouping")) in freed(shown)
+
+
 def is_inside_a_rekey(shown: Shown, change: Row) -> bool:
     """Whether it is in or out of something that has a new idnumber now: that waits for the run after (rule M5)."""
     new = {(c["course"], c["kind"], c["to_key"]) for c in shown.changes if c["rule"] == "P10" and "to_key" in c}
@@ -47,18 +63,21 @@ def is_delete_of_object(change: Row) -> bool:
 def applying_twice_changes_nothing_the_second_time(shown: Shown) -> None:
     """From the state after a whole plan, with the ledger that it leaves, there is nothing left to do."""
     if not waits_for_a_number(shown):
-        nothing([c for c in told(plan_of(shown.whole[0]).plan) if not is_inside_a_rekey(shown, c)])
+        again = told(plan_of(shown.whole[0]).plan)
+        nothing([c for c in again if not is_inside_a_rekey(shown, c) and not is_freed(shown, c)])
 
 
 def what_is_held_is_all_that_a_second_run_plans(shown: Shown) -> None:
     """A run that holds re-keys leaves them, and what waits for them, to the next; nothing else comes up."""
     if len(shown.parts.held) and not waits_for_a_number(shown):  # without a hold it is the law above
-        nothing(told(rekeys_held(plan_of(shown.released[0]).plan).released))
+        again = told(rekeys_held(plan_of(shown.released[0]).plan).released)
+        nothing([c for c in again if not is_freed(shown, c)])
 
 
 def a5_after_any_interruption_the_next_run_ends_the_same(shown: Shown) -> None:
     """After any prefix of a plan a new one, applied whole, ends in the same state."""
-    if waits_for_a_number(shown) or any(c["rule"] == "P10" and "to_key" in c for c in shown.changes):
+    rekeyed = any(c["rule"] == "P10" and "to_key" in c for c in shown.changes)
+    if waits_for_a_number(shown) or rekeyed or freed(shown):
         return  # the next run goes on from there
     plan, batch = shown.planned.plan, shown.chance.randint(1, 3)
     first = Plan(plan.frame.head(shown.chance.randint(0, len(plan))).reset_index(drop=True))

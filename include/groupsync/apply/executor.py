@@ -60,6 +60,7 @@ class Executor:
     _batch: int = 0
     _as_left: dict[tuple[Kind, int], Grouping | Group] = field(default_factory=dict)  # what this run has changed
     _undone: set[tuple[Kind, str, str]] = field(default_factory=set)  # names that were not freed
+    _unjoined: set[tuple[str, int]] = field(default_factory=set)  # who was not added, by course
     _why: str | None = None  # nothing more is sent
     _stopped: GroupsyncError | None = None
 
@@ -129,12 +130,14 @@ class Executor:
             fate: Intent | Left = next(looked) if isinstance(found, Intent) else found
             if change.waits_for and (change.kind, change.course, change.waits_for) in self._undone:
                 fate = Left(Outcome.WAITING, still_taken(change.waits_for))
+            if isinstance(fate, Intent) and self._leaves_without(fate):
+                fate = _waiting("who would be taken out could not be added to another group of the course")
             if isinstance(fate, Intent):
                 intents.append(fate)
                 continue
             if isinstance(found, Intent) and fate.outcome is Outcome.SKIPPED:
                 skipped.append((found, fate.reason))
-            self._not_freed(change)
+            self._left_undone(change, fate.outcome)
             record(Result(change, fate.outcome, fate.reason))
         if skipped:
             self.journal.leave(skipped)
@@ -167,7 +170,7 @@ class Executor:
         if settled.outcome is Outcome.DONE:
             self._learn(intent.change, settled.made_id or intent.grouping_id or intent.group_id)
         else:
-            self._not_freed(intent.change)
+            self._left_undone(intent.change, settled.outcome)
         record(Result(intent.change, settled.outcome, settled.reason, settled.made_id))
 
     def _stop(self, error: GroupsyncError) -> None:
@@ -176,9 +179,24 @@ class Executor:
             unreachable = isinstance(error, MoodleUnreachable)
             self._why = "the site stopped answering" if unreachable else str(error)
 
-    def _not_freed(self, change: Change) -> None:
+    def _left_undone(self, change: Change, outcome: Outcome) -> None:
         if isinstance(change.before, Grouping | Group):
             self._undone.add((change.kind, change.course, change.before.key))
+        # Who is not enrolled Moodle has taken out of all groups itself.
+        if _made(change, Kind.MEMBERSHIP) and outcome is not Outcome.DEFERRED:
+            user_id = self.ids.user_id(change, 0)
+            self._unjoined |= {(change.course, user_id)} if user_id is not None else set()
+
+    def _leaves_without(self, intent: Intent) -> bool:
+        """Whether it takes out of a group whom this run could not add to another: who moves is never without one
+        (rule A1)."""
+        change = intent.change
+        if change.action is not Action.DELETE or not self._unjoined:
+            return False
+        people = [intent.user_id] if change.kind is Kind.MEMBERSHIP else []
+        if change.kind is Kind.GROUP:
+            people = [member["user_id"] for member in (intent.image or {}).get("members", [])]
+        return any((change.course, user_id) in self._unjoined for user_id in people)
 
     def _learn(self, change: Change, moodle_id: int | None) -> None:
         """Keep the ids in step: what was created has one, what got a new idnumber is found under it."""

@@ -150,13 +150,16 @@ _Object = tuple[str, str, str]
 @dataclass(frozen=True)
 class _Held:
     """Of the held changes of objects: all of them, those that keep their names, those that are not made or not given
-    their idnumber, and the courses where a group, or a grouping, is not made."""
+    their idnumber, and the courses where a group, or a grouping, is not made.  Of the memberships that are not made:
+    who would be in a group of which course."""
 
     objects: set[_Object]
     stuck: set[_Object]
     unmade: set[_Object]
     without_group: set[str]
     without_grouping: set[str]
+    unjoined: set[tuple[str, str]]
+    courses_of_unjoined: set[str]
 
 
 def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
@@ -182,6 +185,7 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         for row in rows(frame[frame["kind"].isin([str(Kind.GROUPING), str(Kind.GROUP)])])
     ]
     created = {key for key, row in objects if row["action"] == Action.CREATE}
+    joins = frame[(frame["kind"] == str(Kind.MEMBERSHIP)) & (frame["action"] == str(Action.CREATE))]
     # What is in an object to be adopted is planned under the idnumber that it is to be given (rules G4, P4).
     unnamed = {(row["kind"], row["course"], row["to_key"]) for _, row in objects if row["to_key"] is not None}
     return _Held(
@@ -190,6 +194,8 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         unmade=created | unnamed,
         without_group={course for kind, course, _ in created if kind == Kind.GROUP},
         without_grouping={course for kind, course, _ in created if kind == Kind.GROUPING},
+        unjoined=set(zip(joins["course"], joins["user"], strict=True)),
+        courses_of_unjoined=set(joins["course"]),
     )
 
 
@@ -203,9 +209,14 @@ def _waits(row: Mapping[str, Any], held: _Held) -> bool:
 
 def _keeps(row: Mapping[str, Any], held: _Held) -> bool:
     """What is held for an object holds the removals from it (rule M5).  And where a group is not made, nothing of its
-    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1).  Nor does
-    a group leave its grouping where another is not made."""
+    course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1).  For the
+    same reason who is not added to a group is taken out of none, nor does a group of that course go: a plan does not
+    say who is in it.  Nor does a group leave its grouping where another is not made."""
     if row["course"] in held.without_group or (row["kind"] == Kind.LINK and row["course"] in held.without_grouping):
+        return True
+    if row["kind"] == Kind.MEMBERSHIP and (row["course"], row["user"]) in held.unjoined:
+        return True
+    if row["kind"] == Kind.GROUP and row["course"] in held.courses_of_unjoined:
         return True
     return _is_inside(row, held.objects)
 

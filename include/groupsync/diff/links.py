@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.groupsync.diff.course import RECLAIMED, After, Fate, Policy, Wanted
@@ -115,9 +115,9 @@ def _settle(
     elif ours.gone and there:
         result.observed.append(_ledger_row(course, ours, terms=""))  # put back by hand: theirs
     elif not ours.gone:
-        terms = with_term(ours.terms, policy.term)
-        if not there or terms != ours.terms:
-            result.observed.append(_ledger_row(course, ours, terms, gone=not there))
+        terms, of_row = with_term(ours.terms, policy.term), replace(ours, module=row.label)
+        if not there or terms != ours.terms or of_row != ours:
+            result.observed.append(_ledger_row(course, of_row, terms, gone=not there))
 
 
 def _take_out(

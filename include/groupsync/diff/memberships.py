@@ -82,10 +82,9 @@ def diff_memberships(
     missing = found[~found["packed"].isin(current) & ~found["packed"].isin(excluded)]
     enrolled = _pack(sides.participants["course_id"], sides.participants["user_id"])
     can_join = _pack(missing["course_id"], missing["user_id"]).isin(set(enrolled))
-    listed = set(found["packed"]) - excluded
-    ours = _ours(sides.managed, groups, current, listed, scope)
+    ours = _ours(sides.managed, groups, current, found[~found["packed"].isin(excluded)], scope)
     removable = _removals(ours, protection, protected | pinned, excluded, term, open_terms)
-    claims = current & listed - set(ours["packed"]) if reclaim else set()
+    claims = current & set(found["packed"]) - excluded - set(ours["packed"]) if reclaim else set()
     claimed = found[found["packed"].isin(claims)]
     return MembershipDiff(
         changes=_together([_adds(missing[can_join]), _claims(claimed), _takings(removable)], PLAN),
@@ -139,7 +138,7 @@ def _current(members: pd.DataFrame, groups: pd.DataFrame) -> set[int]:
 
 
 def _ours(
-    managed: pd.DataFrame, groups: pd.DataFrame, current: set[int], listed: set[int], scope: Scope
+    managed: pd.DataFrame, groups: pd.DataFrame, current: set[int], listed: pd.DataFrame, scope: Scope
 ) -> pd.DataFrame:
     """Our memberships of groups that were read, with how each stands now."""
     existing = groups.dropna(subset=["group_id"])
@@ -148,7 +147,8 @@ def _ours(
     )
     ours["packed"] = _pack(ours["code"], ours["user_id"])
     ours["there"] = ours["packed"].isin(current)
-    ours["listed"] = ours["packed"].isin(listed)
+    ours["listed"] = ours["packed"].isin(set(listed["packed"]))
+    ours = ours.merge(listed[["packed", "label"]], on="packed", how="left")
     ours["frozen"] = [
         scope.standing(course, label) is Standing.FROZEN
         for course, label in zip(ours["course"], _or_none(ours["module"]), strict=True)
@@ -230,17 +230,19 @@ def _changes(people: pd.DataFrame, action: Action) -> pd.DataFrame:
 def _observed(ours: pd.DataFrame, removable: pd.DataFrame, term: str) -> pd.DataFrame:
     """Claims to add or to drop, and ours that were seen gone: they are no longer ours (rule M5)."""
     records: list[dict[str, Any]] = []
-    columns = [*MANAGED_MEMBERSHIPS, "there", "listed", "frozen"]
+    columns = [*MANAGED_MEMBERSHIPS, "there", "listed", "label", "frozen"]
     pending = set(removable["packed"])
     for row, packed in zip(rows(ours[columns]), ours["packed"], strict=True):
+        terms, module = row["terms"], row["module"]
         if not row["there"]:
             terms = ""
-        elif row["frozen"] or packed in pending:
-            continue
-        else:
-            terms = with_term(row["terms"], term) if row["listed"] else _unlisted(row["terms"], term)
-        if terms != row["terms"]:
-            records.append({name: row[name] for name in MANAGED_MEMBERSHIPS} | {"terms": terms})
+        elif row["listed"]:
+            # Learned before its table had modules, or of another one that no longer lists it: it is this row's now.
+            terms, module = with_term(terms, term), row["label"]
+        elif not row["frozen"] and packed not in pending:
+            terms = _unlisted(terms, term)
+        if (terms, module) != (row["terms"], row["module"]):
+            records.append({name: row[name] for name in MANAGED_MEMBERSHIPS} | {"terms": terms, "module": module})
     return frame_of(records, MANAGED_MEMBERSHIPS)
 
 

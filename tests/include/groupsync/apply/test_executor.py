@@ -164,6 +164,40 @@ def _expected(result: Result, taken: set[tuple[str, str]], unenrolled: set[int])
     return Outcome.DONE
 
 
+def test_a1_who_cannot_be_added_to_the_new_group_stays_in_the_old_one(stage: Stage) -> None:
+    """Neither taken out nor deleted with it; others go, and so do the same people in another course."""
+    for course in ("C1", "C2"):
+        stage.apply(*(new_group(course, key) for key in "ABD"), joins(course, "A", "u1"), joins(course, "A", "u2"))
+        stage.apply(joins(course, "B", "u3"), joins(course, "D", "u4"))
+    stage.site.create_groups([{"courseid": 1, "name": "Group NEW", "description": "", "idnumber": "another's"}])
+    moves = [
+        change
+        for course in ("C1", "C2")
+        for change in (
+            *(new_group(course, "NEW"), joins(course, "NEW", "u1"), joins(course, "NEW", "u3")),
+            *(gone(joins(course, "A", "u1")), gone(joins(course, "A", "u2"))),
+            *(gone(new_group(course, "B")), gone(new_group(course, "D"))),
+        )
+    ]
+    waiting = [one for one in stage.apply(*moves) if one.outcome is Outcome.WAITING]
+    told = {(one.change.course, str(one.change.kind), one.reason) for one in waiting if one.change.after is None}
+    reason = "who would be taken out could not be added to another group of the course"
+    assert told == {("C1", "membership", reason), ("C1", "group", reason)}
+    assert stage.site.state.portrait(0)["members"] == {
+        *(((1, "A"), 1), ((1, "B"), 3)),
+        *(((2, "NEW"), 1), ((2, "NEW"), 3)),
+    }
+
+
+def test_a1_who_is_no_longer_enrolled_holds_no_delete(stage: Stage) -> None:
+    """Moodle took them out of all groups with the course."""
+    stage.apply(new_group("C1", "A"), new_group("C1", "B"), new_group("C1", "NEW"))
+    stage.apply(joins("C1", "A", "u1"), joins("C1", "B", "u1"))
+    stage.site.state.enrolled.discard((1, 1))
+    stage.apply(joins("C1", "NEW", "u1"), gone(joins("C1", "A", "u1")), gone(new_group("C1", "B")))
+    assert stage.outcomes() == {Outcome.DEFERRED: 1, Outcome.DONE: 2}
+
+
 def test_m4_who_is_not_enrolled_is_deferred_and_no_failure(stage: Stage) -> None:
     """They are added once they are."""
     stage.site.state.enrolled.discard((1, 2))

@@ -256,11 +256,11 @@ def test_b2_what_is_inside_something_that_is_not_made_waits() -> None:
 
 
 def test_p4_what_is_inside_an_object_that_is_not_adopted_waits() -> None:
-    """Its links and members are planned under the idnumber that it has not got yet; others' deletes go on."""
+    """Its links and members are planned under the idnumber that it has not got yet; other groups' go on."""
     adopted = Change(Group("C", "#302", "B"), Group("C", "B", "B"), "P4")
     changes = [
         adopted, *joins("B", "a"), *leaves("B", "b"), *joins("G", "a"), *leaves("G", "b"),
-        Change(None, Link("C", "S", "B"), "L2"), goes("H"),
+        Change(None, Link("C", "S", "B"), "L2"), *unlinked("S", "G"),
     ]  # fmt: skip
     assert held(changes, Reach(("update",), ("group",), "C", "#302")) == {
         ("group", "update", "C", "#302"),
@@ -282,6 +282,20 @@ def test_a1_where_a_group_is_not_made_nothing_of_its_course_goes() -> None:
         ("membership", "delete", "C", "H", "a"),
         ("grouping", "create", "D", "S"),
     }
+
+
+def test_a1_who_is_not_added_to_a_group_is_taken_out_of_none() -> None:
+    """Nor is a group of the course deleted, as they may be in it; others leave groups, and other courses go on."""
+    changes = [
+        *joins("NEW", "a"), *leaves("OLD", "a", "b"), goes("G"), *leaves("OLD", "a", course="D"), goes("G", "D"),
+        *unlinked("S", "OLD"), Change(Grouping("C", "T", "N"), None, "G7"),
+    ]  # fmt: skip
+    assert held(changes, Reach(("create",), ("membership",), "C", "NEW")) == {
+        ("membership", "create", "C", "NEW", "a"),
+        ("membership", "delete", "C", "OLD", "a"),
+        ("group", "delete", "C", "G"),
+    }
+    assert held(changes, Reach(("create",), ("group",))) == set()
 
 
 def test_a1_where_a_grouping_is_not_made_no_group_of_its_course_leaves_another() -> None:

@@ -126,7 +126,7 @@ def test_l2_a_group_of_a_row_that_was_not_applied_keeps_its_links() -> None:
 
 def test_l2_what_the_ledger_is_told_of_a_link_is_its_whole_row() -> None:
     """Seen gone by hand, and claimed by this term too."""
-    found = links([want("G1", grouping="S1")], [], [ours((1, 11), terms=TERM2, module="M")])
+    found = links([want("G1", grouping="S1", label="M")], [], [ours((1, 11), terms=TERM2, module="M")])
     assert found.observed == [
         {
             "grouping_id": 1, "group_id": 11, "course_id": 5, "module": "M", "terms": f"{TERM1} {TERM2}",
@@ -136,12 +136,21 @@ def test_l2_what_the_ledger_is_told_of_a_link_is_its_whole_row() -> None:
     assert links([want("G1", grouping="S1")], [(1, 11)], [ours((1, 11))]).observed == []
 
 
+@pytest.mark.parametrize("module", [None, "OLD"])
+def test_c1_a_link_is_of_the_delivery_of_the_row_that_lists_it(module: str | None) -> None:
+    """Also where it was learned before its table had modules: it would be frozen for ever."""
+    listed = [want("G1", grouping="S1", label="M")]
+    found = links(listed, [(1, 11)], [ours((1, 11), module=module)])
+    assert [(row["module"], row["terms"], row["gone"]) for row in found.observed] == [("M", TERM1, False)]
+    assert links(listed, [(1, 11)], [ours((1, 11), module="M")]).observed == []
+
+
 def test_l2_one_link_that_stays_does_not_keep_the_next_from_going() -> None:
     """Listed, of a row that is not there, protected either way, frozen, with one end gone or going."""
     groupings = [*GROUPINGS, After("S4", 4, "Goes", Fate.DELETED), After("S5", 5, "Half", Fate.STAYS)]
     groups = [*GROUPS, After("G4", 14, "Bad", Fate.STAYS), After("G5", 15, "Frozen", Fate.STAYS),
               After("G6", 16, "Goes", Fate.DELETED)]  # fmt: skip
-    rows = [want(key, grouping="S1" if key == "G1" else None) for key in ("G1", "G2", "G4", "G5")]
+    rows = [want(key, grouping="S1" if key == "G1" else None, label="M") for key in ("G1", "G2", "G4", "G5")]
     pairs = [(1, 11), (1, 13), (1, 14), (1, 15), (1, 16), (1, 99), (4, 11), (5, 12), (9, 12), (3, 12)]
     found = links(
         rows, pairs, [ours(pair, module="frozen" if pair == (1, 15) else "M") for pair in pairs],

@@ -351,6 +351,23 @@ def test_c2_memberships_of_a_frozen_delivery_stay_and_a_withdrawn_ones_go() -> N
 # --- the ledger's claims
 
 
+@pytest.mark.parametrize("module", [None, "OLD T1"])
+def test_c1_a_membership_is_of_the_delivery_of_the_row_that_lists_it(module: str | None) -> None:
+    """Also where it was learned before its table had modules, or of a delivery that is frozen: once it is listed no
+    more it would stay for ever."""
+    sides = Sides(
+        [listed("C1", "G1", "ann", label="M T1")], [(11, ANN)], [ours(11, ANN, module=module)],
+        standings=[("C1", "M T1", "active"), ("C1", "OLD T1", "frozen")],
+    )  # fmt: skip
+    found = sides.compare()
+    assert moves(found) == set()
+    learned = {"group_id": 11, "user_id": ANN, "course_id": 1, "user": "ann", "module": "M T1", "terms": TERM}
+    assert told(found.observed) == [learned]
+    assert told(replace(sides, managed=[learned]).compare().observed) == []
+    assert moves(replace(sides, listed=[]).compare()) == set()
+    assert moves(replace(sides, listed=[], managed=[learned]).compare()) == {"- C1 G1 ann"}
+
+
 def test_c5_a_claim_is_written_down_as_a_row_of_the_ledger() -> None:
     """Listed again by this term, and there: both terms list it; all else of the row stays."""
     found = Sides([listed("C1", "G1", "ann")], [(11, ANN)], [ours(11, ANN, module=None, terms=LATER)]).compare()
