@@ -72,7 +72,10 @@ def test_c2_on_makes_inactive_mappings_active_and_leaves_withdrawn_ones(synced: 
     assert "ada" not in str({name: record[name] for name in ("term", "switch", "means", "warnings")})
     assert "on, C1, C2; by ada, who says: week six" in page(done)
     run = synced.sync()
-    assert (run.error, set(synced.moodle.groups("C1"))) == ("", {"G1", "G2", "G3"})
+    assert (run.state, set(synced.moodle.groups("C1"))) == ("held", {"G1", "G2", "G3"})
+    assert run.held == [("group", "delete", "C2", "G1")], "it was switched: a person looks first"
+    synced.answer(run)
+    assert synced.release(run).error == ""
     assert synced.moodle.groups("C2") == {}, "a withdrawal goes on"
     assert synced.sync(TERM2).changes == []
     again = synced.switch("on", "C1", reason="once more")

@@ -132,3 +132,16 @@ def test_c5_what_another_run_deleted_is_not_ours_again(shared: World) -> None:
     assert claims(shared) == {}
     assert shared.sync(TERM2).state == "applied"
     assert claims(shared) == {"group": TERM2, "membership": TERM2}
+
+
+def test_c5_of_a_run_that_is_taken_back_what_another_term_lists_stays(shared: World) -> None:
+    """The group that both list, with its member; what this term alone had made goes, and the other notices nothing."""
+    made = shared.sync(TERM1)
+    lists(shared, TERM2)
+    assert shared.sync(TERM2).changes == []
+    run = shared.restore(made.run_id)
+    assert run.error == ""
+    assert set(shared.moodle.groups("C1")) == {"G1"}
+    assert shared.moodle.members("C1") == {"G1": {"ann"}}
+    assert set(run.reasons("note")) == {"another term lists it too"}
+    assert shared.sync(TERM2).changes == []

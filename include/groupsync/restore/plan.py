@@ -22,6 +22,7 @@ from include.groupsync.model.snapshot import Snapshot
 from include.groupsync.model.things import Group, Grouping, Link, Membership
 
 Entry = Mapping[str, Any]
+Object = tuple[Kind, int]
 Pair = tuple[Kind, int, int]  # grouping and group, or group and user
 _OBJECTS = (Kind.GROUPING, Kind.GROUP)
 
@@ -66,11 +67,15 @@ def restore(
     *,
     courses: Collection[str] | None = None,
     kinds: Collection[Kind] = tuple(Kind),
+    listed: Collection[Object | Pair] = (),
 ) -> Restoration:
-    """``entries``: a run's journal in order, with nothing left open; ``courses`` None: all."""
+    """``entries``: a run's journal in order, with nothing left open; ``courses`` None: all.
+
+    What is ``listed`` by a term that is not the run's stays where the run made it (rule C5).
+    """
     objects, pairs = net_of(entries)
     made = {pair for pair, net in pairs.items() if net.is_now}
-    work = _Restore(snapshot, objects, made, kinds)
+    work = _Restore(snapshot, objects, made, kinds, listed)
     work.prepare([net for net in objects.values() if courses is None or net.course in courses])
     work.pairs({key: net for key, net in pairs.items() if courses is None or net.course in courses})
     return Restoration(Plan.of_changes(work.changes), work.findings)
@@ -163,8 +168,9 @@ class _Restore:
         nets: Mapping[tuple[Kind, int], Net],
         made: Collection[Pair],
         kinds: Collection[Kind],
+        listed: Collection[Object | Pair],
     ):
-        self.made = frozenset(made)
+        self.made, self.listed = frozenset(made), frozenset(listed)
         self.now, self.nets, self.kinds = Now.of(snapshot), nets, kinds
         self.read = {row["course_id"] for row in rows(snapshot.courses)}
         self.read -= {row["course_id"] for row in rows(snapshot.unread)}
@@ -225,11 +231,21 @@ class _Restore:
         if net.before is None and self._holds_more(net):
             self.in_use.add((net.kind, net.moodle_id))
             return self._left(net.course, after.key, "it holds what the run did not put there")
+        if net.before is None and self._is_listed(net):
+            self._stays(net.course, after.key)
+            return None
         return Change(now, _like(net.before, now) if net.before else None, "J3", net.module)
 
     def _holds_more(self, net: Net) -> bool:
+        return not self._inside(net) <= self.made
+
+    def _inside(self, net: Net) -> set[Pair]:
         kind = Kind.LINK if net.kind is Kind.GROUPING else Kind.MEMBERSHIP
-        return not self.now.inside.get((kind, net.moodle_id), set()) <= self.made
+        return self.now.inside.get((kind, net.moodle_id), set())
+
+    def _is_listed(self, net: Net) -> bool:
+        """Whether another term lists it, or something that would go with it."""
+        return (net.kind, net.moodle_id) in self.listed or not self._inside(net).isdisjoint(self.listed)
 
     def _name(self, kind: Kind, course_id: int, several: list[tuple[Net, Change]]) -> None:
         """Who gets which name: as in any plan, one that is free or becomes so (rule P9)."""
@@ -300,6 +316,9 @@ class _Restore:
                 self._defer(net.course, named[0], user)
                 return
             thing = Membership(net.course, named[0], user)
+        if now in self.listed and not net.was:
+            self._stays(net.course, named[-1], net.user)
+            return
         rule = "J3" if net.ours else BY_HAND
         self.changes.append(Change(None if net.was else thing, thing if net.was else None, rule, net.module))
 
@@ -321,6 +340,10 @@ class _Restore:
         self.findings.append(
             Finding("restore", Severity.DEFERRED, "J3", reason, course, key, user=user, next_step=step)
         )
+
+    def _stays(self, course: str, key: str, user: str | None = None) -> None:
+        reason, step = "another term lists it too", "None: it goes once no open term lists it."
+        self.findings.append(Finding("restore", Severity.NOTE, "C5", reason, course, key, user=user, next_step=step))
 
     def _left(self, course: str, key: str, reason: str) -> Change | None:
         self._find(course, key, reason)

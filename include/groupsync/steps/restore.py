@@ -15,7 +15,7 @@ from include.groupsync.model.finding import FINDING
 from include.groupsync.model.frames import frame_of, rows
 from include.groupsync.model.journal import OUTCOME, Outcome
 from include.groupsync.model.kind import Action, Kind
-from include.groupsync.model.ledger import LEDGER, restored
+from include.groupsync.model.ledger import LEDGER, released, restored
 from include.groupsync.model.run_folder import RunFolder
 from include.groupsync.model.run_path import RELEASE_DAG, RESTORE_DAG, run_name
 from include.groupsync.model.scope import DEPARTMENT, SCOPE, Standing
@@ -24,7 +24,7 @@ from include.groupsync.moodle.reader import read_course_keys, read_snapshot
 from include.groupsync.report.pages import as_csv
 from include.groupsync.report.restored import restored_page
 from include.groupsync.restore.aftermath import id_map, work_list
-from include.groupsync.restore.plan import Entry, net_of, restore
+from include.groupsync.restore.plan import Entry, Object, Pair, net_of, restore
 from include.groupsync.state import approvals, history, ledger
 from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.approve import Request, question
@@ -40,6 +40,7 @@ from include.groupsync.steps.run import (
     request_of,
     save_snapshot,
 )
+from include.groupsync.steps.states import open_terms
 
 FOLDER = "restores"  # a restore belongs to no term; its runs' folders, and its question, are below this name
 _TABLES = {"groupings": "objects", "groups": "objects", "links": "links", "memberships": "memberships"}
@@ -84,7 +85,8 @@ def plan_restore(deployment: Deployment, run: Restoring, folder: RunFolder) -> M
     """The inverse of what the run did, as far as Moodle still has it so; nothing where things are only let go."""
     snapshot = load_snapshot(folder)
     entries = [] if run.let_go else _of_run(deployment, folder)
-    found = restore(entries, snapshot, courses=run.courses, kinds=run.kinds)
+    listed = _listed_by_others(deployment, folder, snapshot.courses["course_id"])
+    found = restore(entries, snapshot, courses=run.courses, kinds=run.kinds, listed=listed)
     frame = found.plan.frame
     for kind in Kind:
         part = kind.plural
@@ -183,6 +185,24 @@ def _of_run(deployment: Deployment, folder: RunFolder) -> list[Entry]:
     with deployment.state.connect() as link:
         every = history.entries_of(link, folder.json("undone")["run"])
         return [entry for entry in every if entry["outcome"] == Outcome.DONE]
+
+
+def _listed_by_others(deployment: Deployment, folder: RunFolder, course_ids: pd.Series) -> set[Object | Pair]:
+    """What open terms list in these courses that are not the run's, by kind and ids."""
+    others = open_terms(deployment, folder.frame("ledger/term_states")) - {released(folder.json("undone")["term"])}
+    found: set[Object | Pair] = set()
+    for name in LEDGER:
+        frame = folder.frame(f"ledger/{name}")
+        for row in rows(frame[frame["course_id"].isin(course_ids)]):
+            if others.isdisjoint((row["terms"] or "").split()):
+                continue
+            if name == "objects":
+                found.add((Kind(row["kind"]), row["moodle_id"]))
+            elif name == "links":
+                found.add((Kind.LINK, row["grouping_id"], row["group_id"]))
+            else:
+                found.add((Kind.MEMBERSHIP, row["group_id"], row["user_id"]))
+    return found
 
 
 def _touched(entries: Iterable[Entry], run: Restoring) -> dict[int, str]:

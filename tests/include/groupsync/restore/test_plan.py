@@ -189,6 +189,32 @@ def test_j3_a_created_group_that_is_kept_keeps_whom_the_run_had_put_there() -> N
     assert len(back(entries, now).plan) == 0
 
 
+def test_c5_what_another_term_lists_too_stays_where_the_run_made_it() -> None:
+    """A group by itself or for somebody in it; a membership and a link alone; what nobody else lists goes."""
+    now = site()
+    new = [Group("c", key, f"Lab {key}", "") for key in ("N1", "N2", "N3")]
+    inside = [Membership("c", "N1", "u1"), Membership("c", "N1", "u2"), Membership("c", "N2", "u1")]
+    links = [Link("c", "A", "N1"), Link("c", "A", "N2")]
+    entries = now.apply(Plan.of_changes(Change(None, one, "P5") for one in (*new, *inside, *links)))
+    at = {key: now.id_of(Kind.GROUP, key) for key in ("N1", "N2", "N3")}
+    grouping = now.id_of(Kind.GROUPING, "A")
+    listed = {
+        (Kind.GROUP, at["N1"]),
+        (Kind.MEMBERSHIP, at["N1"], 1),
+        (Kind.MEMBERSHIP, at["N2"], 1),
+        (Kind.LINK, grouping, at["N2"]),
+    }
+    found = back(entries, now, listed=listed)
+    assert {change.thing for change in found.plan.changes()} == {inside[1], links[0], new[2]}
+    assert {(one.key, one.user, one.rule, str(one.severity)) for one in found.findings} == {
+        ("N1", None, "C5", "note"),
+        ("N2", None, "C5", "note"),
+        ("N1", "u1", "C5", "note"),
+        ("N2", "u1", "C5", "note"),
+    }
+    assert len(back(entries, now).plan) == len(entries) - len(inside) - len(links), "they go with their groups"
+
+
 def test_j3_who_is_no_longer_enrolled_is_deferred() -> None:
     now = site()
     entries = now.apply(DELETES)
