@@ -5,6 +5,7 @@ Here is the order: a phase ends before the next begins, and of two batches with 
 for the first.  Only this thread looks before a batch, writes outcomes and learns ids; calls fly in others.
 """
 
+from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,7 @@ class Result:
 
 Record = Callable[[Result], None]
 _OBJECTS = (Kind.GROUPING, Kind.GROUP)
+_USER_BITS = 32
 
 
 @dataclass
@@ -60,7 +62,8 @@ class Executor:
     _batch: int = 0
     _as_left: dict[tuple[Kind, int], Grouping | Group] = field(default_factory=dict)  # what this run has changed
     _undone: set[tuple[Kind, str, str]] = field(default_factory=set)  # names that were not freed
-    _unjoined: set[tuple[str, int]] = field(default_factory=set)  # who was not added, by course
+    _joined: "array[int]" = field(default_factory=lambda: array("q"))  # who was added, in which course: 8 bytes each
+    _unjoined: set[int] = field(default_factory=set)  # who was not
     _why: str | None = None  # nothing more is sent
     _stopped: GroupsyncError | None = None
 
@@ -131,7 +134,7 @@ class Executor:
             if change.waits_for and (change.kind, change.course, change.waits_for) in self._undone:
                 fate = Left(Outcome.WAITING, still_taken(change.waits_for))
             if isinstance(fate, Intent) and self._leaves_without(fate):
-                fate = _waiting("who would be taken out could not be added to another group of the course")
+                fate = _waiting("who would be taken out could not be added to any other group of the course")
             if isinstance(fate, Intent):
                 intents.append(fate)
                 continue
@@ -184,23 +187,29 @@ class Executor:
             self._undone.add((change.kind, change.course, change.before.key))
         # Who is not enrolled Moodle has taken out of all groups itself.
         if _made(change, Kind.MEMBERSHIP) and outcome is not Outcome.DEFERRED:
-            user_id = self.ids.user_id(change, 0)
-            self._unjoined |= {(change.course, user_id)} if user_id is not None else set()
+            self._unjoined.add(self._person(change))
 
     def _leaves_without(self, intent: Intent) -> bool:
-        """Whether it takes out of a group whom this run could not add to another: who moves is never without one
-        (rule A1)."""
+        """Whether it takes somebody out of a group whom this run was to add to others of the course, and could add to
+        none: who moves is never without one (rule A1)."""
         change = intent.change
         if change.action is not Action.DELETE or not self._unjoined:
             return False
+        self._unjoined.difference_update(self._joined)  # nobody is added any more once anything goes
+        self._joined = array("q")
         people = [intent.user_id] if change.kind is Kind.MEMBERSHIP else []
         if change.kind is Kind.GROUP:
             people = [member["user_id"] for member in (intent.image or {}).get("members", [])]
-        return any((change.course, user_id) in self._unjoined for user_id in people)
+        return any(_packed(intent.course_id, user_id) in self._unjoined for user_id in people)
+
+    def _person(self, change: Change) -> int:
+        return _packed(self.ids.courses[change.course], self.ids.user_id(change, 0))
 
     def _learn(self, change: Change, moodle_id: int | None) -> None:
         """Keep the ids in step: what was created has one, what got a new idnumber is found under it."""
         after = change.after
+        if _made(change, Kind.MEMBERSHIP):
+            self._joined.append(self._person(change))
         if isinstance(after, Grouping | Group) and moodle_id is not None:
             self.ids.objects[after.kind, after.course, after.key] = moodle_id
             if change.before is not None:
@@ -230,6 +239,11 @@ class Executor:
 
 def _waiting(reason: str) -> Left:
     return Left(Outcome.WAITING, reason)
+
+
+def _packed(course_id: int, user_id: int | None) -> int:
+    """A person in a course; 0 where the key is nobody's."""
+    return course_id << _USER_BITS | user_id if user_id else 0
 
 
 def _made(change: Change, kind: Kind) -> bool:

@@ -165,27 +165,29 @@ def _expected(result: Result, taken: set[tuple[str, str]], unenrolled: set[int])
 
 
 def test_a1_who_cannot_be_added_to_the_new_group_stays_in_the_old_one(stage: Stage) -> None:
-    """Neither taken out nor deleted with it; others go, and so do the same people in another course."""
+    """Neither taken out nor deleted with it; others go, and so do the same people in another course, and who was
+    added to another one."""
     for course in ("C1", "C2"):
         stage.apply(*(new_group(course, key) for key in "ABD"), joins(course, "A", "u1"), joins(course, "A", "u2"))
-        stage.apply(joins(course, "B", "u3"), joins(course, "D", "u4"))
+        stage.apply(joins(course, "B", "u3"), joins(course, "D", "u4"), new_group(course, "E"))
     stage.site.create_groups([{"courseid": 1, "name": "Group NEW", "description": "", "idnumber": "another's"}])
     moves = [
         change
         for course in ("C1", "C2")
         for change in (
-            *(new_group(course, "NEW"), joins(course, "NEW", "u1"), joins(course, "NEW", "u3")),
+            *(new_group(course, "NEW"), *(joins(course, "NEW", user) for user in ("u1", "u3", "u4"))),
+            joins(course, "E", "u4"),
             *(gone(joins(course, "A", "u1")), gone(joins(course, "A", "u2"))),
             *(gone(new_group(course, "B")), gone(new_group(course, "D"))),
         )
     ]
     waiting = [one for one in stage.apply(*moves) if one.outcome is Outcome.WAITING]
     told = {(one.change.course, str(one.change.kind), one.reason) for one in waiting if one.change.after is None}
-    reason = "who would be taken out could not be added to another group of the course"
+    reason = "who would be taken out could not be added to any other group of the course"
     assert told == {("C1", "membership", reason), ("C1", "group", reason)}
     assert stage.site.state.portrait(0)["members"] == {
-        *(((1, "A"), 1), ((1, "B"), 3)),
-        *(((2, "NEW"), 1), ((2, "NEW"), 3)),
+        *(((1, "A"), 1), ((1, "B"), 3), ((1, "E"), 4)),
+        *(((2, "NEW"), 1), ((2, "NEW"), 3), ((2, "NEW"), 4), ((2, "E"), 4)),
     }
 
 
