@@ -219,7 +219,7 @@ def _of_membership(row: Row, run: NextRun, missing: Mapping[tuple[str, int], Tol
                 yield _by(change, f"the person is added again ({change['rule']})")
     if any((row["course"], group, row["user"]) in run.excluded for group in groups):
         yield Next.AGREES, "the data team has excluded the person from the group (M6)"
-    called = {*groups, str(row["moodle_id"]), run.called.get(row["moodle_id"])}
+    called = {*groups, str(row["moodle_id"]), run.called.get(row["moodle_id"])} - {None}
     for finding in run.found.get(("memberships", row["course"], row["user"]), ()):
         if finding["key"] in called:
             waits = Next.HELD if finding["rule"] == "P10" else Next.WAITS
