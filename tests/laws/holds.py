@@ -3,9 +3,12 @@
 from include.groupsync.breaker.split import Split
 from include.groupsync.model import keys
 from include.groupsync.model.kind import Action, Kind
+from include.groupsync.model.plan import Plan
 from include.groupsync.model.verdict import Reach
-from tests.laws.driver import apply, held_back
+from tests.laws.driver import apply, held_back, plan_of
+from tests.laws.itself import waits_for_a_number
 from tests.laws.shown import Shown, nothing, undone
+from tests.laws.university import University
 
 KINDS = tuple(str(kind) for kind in Kind)
 DATASETS = {Kind.GROUPING: "groupings", Kind.GROUP: "groups", Kind.LINK: "groups", Kind.MEMBERSHIP: "memberships"}
@@ -76,3 +79,26 @@ def nothing_without_an_idnumber_is_touched(shown: Shown) -> None:
             now = getattr(after, kind).get(at)
             if not one.idnumber and not (shown.university.options.adopt and now and now.name == one.name):
                 assert now == one
+
+
+def a1_who_moves_between_groups_is_never_without_one(shown: Shown) -> None:
+    """Who is in a group of a course, and is in one when all has been done, is in one meanwhile too: beside whatever
+    hold, after any prefix of the plan, and between this run and the next."""
+    if waits_for_a_number(shown):
+        return
+    university, planned = shown.university, shown.planned
+    after = plan_of(shown.whole[0])
+    end, _ = apply(shown.whole[0], after, after.plan)
+    stay = _placed(university) & _placed(end)
+    first = planned.plan.frame.head(shown.chance.randint(0, len(planned.plan))).reset_index(drop=True)
+    kinds = tuple(shown.chance.sample(KINDS, shown.chance.randint(1, 2)))
+    unmade = held_back(planned.plan, Reach((str(Action.CREATE), str(Action.UPDATE)), kinds)).released
+    beside = (apply(university, planned, part)[0] for part in (some_held(shown).released, unmade, Plan(first)))
+    for now in (shown.whole[0], shown.released[0], *beside):
+        nothing(sorted(stay - _placed(now)))
+
+
+def _placed(university: University) -> set[tuple[int, int]]:
+    """Who is in any group of which course."""
+    state = university.moodle
+    return {(state.groups[at].course_id, user_id) for at, user_id in state.members}

@@ -35,6 +35,7 @@ OF_ANOTHER_PLAN: tuple[Law, ...] = (
     errors.a_course_whose_every_row_is_bad_changes_nothing_elsewhere,
     parts.c2_some_courses_are_planned_as_in_the_whole_run,
     parts.c2_a_part_leaves_everything_else_as_it_is,
+    holds.a1_who_moves_between_groups_is_never_without_one,
 )
 
 
