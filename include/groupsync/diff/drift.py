@@ -26,7 +26,7 @@ def claimed_by(term: str, managed: Mapping[str, pd.DataFrame]) -> dict[str, pd.D
 
 def _claimed(frame: pd.DataFrame, term: str) -> pd.DataFrame:
     fit = [terms for terms in frame["terms"].dropna().unique() if claims(terms, term)]
-    return frame[frame["terms"].isin(fit)].reset_index(drop=True)
+    return frame[frame["terms"].isin(fit)]
 
 
 def drift_of(managed: Mapping[str, pd.DataFrame], snapshot: Snapshot, left_out: Collection[int] = ()) -> pd.DataFrame:
@@ -44,8 +44,7 @@ def drift_of(managed: Mapping[str, pd.DataFrame], snapshot: Snapshot, left_out: 
     if not whole:
         return frame_of([], DRIFT)
     order = ["course", "kind", "grouping", "group", "user", "what"]
-    sorted_ = pd.concat(whole).sort_values(order, kind="stable", na_position="first")
-    return conform(sorted_.reset_index(drop=True), DRIFT)
+    return conform(pd.concat(whole).sort_values(order), DRIFT)
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,96 @@ def test_a_course_under_another_key_is_said_once_and_its_things_are_seen() -> No
     assert ("C1", "group", "G1", "missing") in short(found)
 
 
+def told(found: Iterable[Row]) -> list[Row]:
+    """The rows without what is null."""
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+def test_a_row_of_an_object_says_what_it_was_and_is_and_by_which_key_a_plan_names_it() -> None:
+    """Sorted by course, kind and keys; what has no idnumber is named by its id."""
+    made = applied()
+    there = moodle(made)
+    _edit("groups", "group_id", 21, name="Other")(there)
+    _edit("groups", "group_id", 31, idnumber=" ", description="text")(there)
+    _drop("groupings", grouping_id=11)(there)
+    _drop("links", grouping_id=11)(there)
+    for row in made["objects"]:
+        row["module"] = "M1"
+    made["links"] = made["memberships"] = []
+    group = {"course": "C1", "course_id": 1, "module": "M1", "kind": "group"}
+    second = {**group, "group": "G2", "at_group": "#31", "moodle_id": 31}
+    named = {"group": "G1", "at_group": "G1", "moodle_id": 21, "applied": "Group 1", "now": "Other"}
+    gone = {"kind": "grouping", "what": "missing", "grouping": "S1", "moodle_id": 11, "applied": "Seminars"}
+    assert told(look(made, there)) == [
+        {**group, **named, "what": "renamed"},
+        {**second, "what": "ID number taken away", "applied": "G2"},
+        {**second, "what": "description changed", "applied": "", "now": "text"},
+        {"course": "C1", "course_id": 1, "module": "M1", **gone},
+    ]
+
+
+def test_a_row_of_a_link_says_where_the_group_is_now() -> None:
+    """In groupings that the run did not put it into; not in another one of ours, and nothing of one that somebody had
+    taken out before its grouping went."""
+    made = applied()
+    there = moodle(made)
+    made["objects"] = [row for row in made["objects"] if row["course_id"] == 1]
+    made["links"] = [{**row, "module": "M1"} for row in made["links"] if row["course_id"] == 1]
+    made["links"].append({**made["links"][0], "grouping_id": 18, "group_id": 21})
+    made["memberships"] = []
+    more = [(19, None), (17, "T"), (18, "S8")]
+    there["groupings"] += [
+        {"course_id": 1, "grouping_id": at, "idnumber": key, "name": f"N{at}", "description": ""} for at, key in more
+    ]
+    link = {"group_idnumber": "G"}
+    there["links"] = [{**link, "grouping_id": at, "group_id": 21} for at in (17, 18, 19)]
+    base = {"course": "C1", "course_id": 1, "module": "M1", "kind": "link", "grouping": "S1", "grouping_id": 11}
+    moved = {**base, "group": "G1", "moodle_id": 21, "at_grouping": "S1", "at_group": "G1", "applied": "S1"}
+    out = {**base, "group": "G2", "moodle_id": 31, "at_grouping": "S1", "at_group": "G2", "applied": "S1"}
+    assert told(look(made, there)) == [
+        {**moved, "what": "moved to another grouping", "now": "#19, T"},
+        {**out, "what": "taken out of its grouping"},
+    ]
+    for row in made["links"]:
+        row["gone"] = True
+    there["links"] = [{**link, "grouping_id": 11, "group_id": 31}]
+    put_back = {name: value for name, value in out.items() if name != "applied"}
+    assert told(look(made, there))[:2] == [
+        {**moved, "what": "taken out of its grouping"},
+        {**put_back, "what": "put back by hand", "now": "S1"},
+    ]
+    assert len(look(made, there)) == 3
+    there["groupings"] = [row for row in there["groupings"] if row["grouping_id"] != 18]
+    assert len(look(made, there)) == 2, "somebody had taken it out before its grouping went"
+
+
+def test_a_row_of_a_member_names_the_group_as_it_was_and_is() -> None:
+    """Also of a group that the ledger does not have, or nobody has any more, in a course without a key."""
+    made = applied()
+    there = moodle(made)
+    _edit("groups", "group_id", 21, idnumber="mine")(there)
+    there["members"] = []
+    made["links"] = []
+    made["memberships"] = [{**row, "module": "M1"} for row in made["memberships"] if row["user"] == "ann"][:1]
+    own = {"course": "C1", "course_id": 1, "kind": "membership", "user": "ann", "module": "M1", "moodle_id": 21}
+    left = {**own, "what": "no longer a member", "at_group": "mine"}
+    assert told(look(made, there))[1:] == [{**left, "group": "G1", "applied": "G1"}]
+    made["objects"] = []
+    assert told(look(made, there)) == [{**left, "group": "mine", "applied": "mine"}]
+    there["groups"], there["courses"][0]["course"] = [], None
+    gone = {**own, "course": "#1", "what": "gone with what it was in", "group": "#21", "applied": "#21"}
+    assert told(look(made, there)) == [gone]
+
+
+def test_a_course_of_which_things_were_applied_under_two_keys_is_said_once() -> None:
+    made = applied()
+    there = moodle(made)
+    made["objects"][0]["course"] = "OLD"
+    [course] = told(look(made, there))
+    said = {"kind": "course", "course": "OLD", "course_id": 1, "what": "course has another key"}
+    assert course == {**said, "applied": "OLD", "now": "C1"}
+
+
 def test_what_somebody_added_is_counted_and_another_terms_is_not() -> None:
     made = applied()
     there = moodle(made)
