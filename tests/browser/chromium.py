@@ -68,17 +68,19 @@ class Browser:
         self.wait_for(f"(document.body?.innerText ?? '').includes({json.dumps(text)})", seconds)
 
     def click(self, selector: str, text: str | None = None) -> None:
-        """Press the element of that selector, and of that text: once it is there, shown and enabled."""
+        """Press the element of that selector, and of that text: once it is there, shown, enabled, and at rest."""
         wanted = "true" if text is None else f"e.innerText.trim() === {json.dumps(text)}"
-        spot = self.wait_for(
-            f"""(() => {{
-              const e = [...document.querySelectorAll({json.dumps(selector)})].find(e => {wanted} && !e.disabled);
-              if (!e) return null;
-              e.scrollIntoView({{block: "center"}});
-              const box = e.getBoundingClientRect();
-              return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-            }})()"""
-        )
+        find = f"""(() => {{
+          const e = [...document.querySelectorAll({json.dumps(selector)})].find(e => {wanted} && !e.disabled);
+          if (!e) return null;
+          e.scrollIntoView({{block: "center"}});
+          const box = e.getBoundingClientRect();
+          return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+        }})()"""
+        spot, before = self.wait_for(find), None
+        while spot != before:  # a form's section unfolds under the pointer
+            time.sleep(0.1)
+            spot, before = self.wait_for(find), spot
         self._mouse("mousePressed", *spot)
         self._mouse("mouseReleased", *spot)
 

@@ -199,6 +199,23 @@ def test_o2_the_form_of_the_sync_proposes_terms_and_keeps_reclaim_apart(site: Si
     assert tab.value(f"{shown} && !document.querySelector('[name=element_reclaim]').checked")
 
 
+def test_c2_a_part_is_asked_for_by_the_form(site: Site, tab: Browser) -> None:
+    """Its fields are unfolded; a name that the term does not have is refused with those that it has."""
+    open_form(tab, site, SYNC)
+    tab.click("[role=dialog] button", "Only a part")
+    tab.wait_for_text("Leave empty for all. Of the fields here, what is in all of them is done")
+    tab.type("#element_courses", f"{course(1)}\nCOMP9999_26-27")
+    tab.picture(PICTURES / "part-form.png")
+    tab.click("[data-testid=trigger-dag-submit]")
+    until(lambda: len(site.runs(SYNC)) == 1)
+    [run] = site.runs(SYNC)
+    states = site.end(SYNC, run["dag_run_id"])
+    assert run["conf"]["courses"] == f"{course(1)}\nCOMP9999_26-27"
+    assert states["extract"] == "failed"
+    said = site.log(SYNC, run["dag_run_id"], "extract")
+    assert f"unknown courses of term {TERM1}: COMP9999_26-27. Its mapping table has such as {course(0)}" in said
+
+
 def test_b4_a_held_plan_is_approved_in_the_browser(site: Site, tab: Browser) -> None:
     """From the red run's own words to the deletes in Moodle, answered on a phone; the run that held them counts as
     accepted."""
