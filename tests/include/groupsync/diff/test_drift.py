@@ -239,7 +239,7 @@ def test_a_row_of_a_member_names_the_group_as_it_was_and_is() -> None:
 def test_a_course_of_which_things_were_applied_under_two_keys_is_said_once() -> None:
     made = applied()
     there = moodle(made)
-    made["objects"][0]["course"] = "OLD"
+    made["objects"][0]["course"], made["objects"][1]["course"] = "OLD", "OLDER"
     [course] = told(look(made, there))
     said = {"kind": "course", "course": "OLD", "course_id": 1, "what": "course has another key"}
     assert course == {**said, "applied": "OLD", "now": "C1"}
