@@ -83,19 +83,25 @@ def nothing_without_an_idnumber_is_touched(shown: Shown) -> None:
 
 def a1_who_moves_between_groups_is_never_without_one(shown: Shown) -> None:
     """Who is in a group of a course, and is in one when all has been done, is in one meanwhile too: beside whatever
-    hold, after any prefix of the plan, and between this run and the next."""
+    hold, after any prefix of the plan, and between this run and the next; but whom the data team excludes (M6)."""
     if waits_for_a_number(shown):
         return
     university, planned = shown.university, shown.planned
+    banned = {row["user"] for row in university.exceptions if row["what"] == "exclude"}
+    excluded = {at for at, text in university.moodle.users.items() if _user(university, text) in banned}
     after = plan_of(shown.whole[0])
     end, _ = apply(shown.whole[0], after, after.plan)
-    stay = _placed(university) & _placed(end)
+    stay = {(course, at) for course, at in _placed(university) & _placed(end) if at not in excluded}
     first = planned.plan.frame.head(shown.chance.randint(0, len(planned.plan))).reset_index(drop=True)
     kinds = tuple(shown.chance.sample(KINDS, shown.chance.randint(1, 2)))
     unmade = held_back(planned.plan, Reach((str(Action.CREATE), str(Action.UPDATE)), kinds)).released
     beside = (apply(university, planned, part)[0] for part in (some_held(shown).released, unmade, Plan(first)))
     for now in (shown.whole[0], shown.released[0], *beside):
         nothing(sorted(stay - _placed(now)))
+
+
+def _user(university: University, text: str) -> str | None:
+    return keys.user_key(text, university.options.userfield)
 
 
 def _placed(university: University) -> set[tuple[int, int]]:

@@ -191,9 +191,9 @@ class Executor:
 
     def _leaves_without(self, intent: Intent) -> bool:
         """Whether it takes somebody out of a group whom this run was to add to others of the course, and could add to
-        none: who moves is never without one (rule A1)."""
+        none: who moves is never without one (rule A1).  Whom the data team has excluded goes all the same (rule M6)."""
         change = intent.change
-        if change.action is not Action.DELETE or not self._unjoined:
+        if change.action is not Action.DELETE or change.rule == "M6" or not self._unjoined:
             return False
         self._unjoined.difference_update(self._joined)  # nobody is added any more once anything goes
         self._joined = array("q")
@@ -206,7 +206,7 @@ class Executor:
         return _packed(self.ids.courses[change.course], self.ids.user_id(change, 0))
 
     def _learn(self, change: Change, moodle_id: int | None) -> None:
-        """Keep the ids in step: what was created has one, what got a new idnumber is found under it."""
+        """Keep the ids in step: what was created has one, what got a new idnumber is found under it; who was added."""
         after = change.after
         if _made(change, Kind.MEMBERSHIP):
             self._joined.append(self._person(change))

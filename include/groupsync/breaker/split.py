@@ -210,11 +210,12 @@ def _waits(row: Mapping[str, Any], held: _Held) -> bool:
 def _keeps(row: Mapping[str, Any], held: _Held) -> bool:
     """What is held for an object holds the removals from it (rule M5).  And where a group is not made, nothing of its
     course goes: the group may be what takes its place, and nobody is to be without one meanwhile (rule A1).  For the
-    same reason who is not added to a group is taken out of none, nor does a group of that course go: a plan does not
-    say who is in it.  Nor does a group leave its grouping where another is not made."""
+    same reason who is not added to a group is taken out of none, unless the data team excludes them (rule M6), nor does
+    a group of that course go: a plan does not say who is in it.  Nor does a group leave its grouping where another is
+    not made."""
     if row["course"] in held.without_group or (row["kind"] == Kind.LINK and row["course"] in held.without_grouping):
         return True
-    if row["kind"] == Kind.MEMBERSHIP and (row["course"], row["user"]) in held.unjoined:
+    if row["kind"] == Kind.MEMBERSHIP and (row["course"], row["user"]) in held.unjoined and row["rule"] != "M6":
         return True
     if row["kind"] == Kind.GROUP and row["course"] in held.courses_of_unjoined:
         return True

@@ -191,6 +191,15 @@ def test_a1_who_cannot_be_added_to_the_new_group_stays_in_the_old_one(stage: Sta
     }
 
 
+def test_m6_who_is_excluded_is_taken_out_whatever_became_of_another_addition(stage: Stage) -> None:
+    stage.apply(new_group("C1", "A"), joins("C1", "A", "u1"))
+    stage.site.create_groups([{"courseid": 1, "name": "Group NEW", "description": "", "idnumber": "another's"}])
+    excluded = dataclasses.replace(gone(joins("C1", "A", "u1")), rule="M6")
+    stage.apply(new_group("C1", "NEW"), joins("C1", "NEW", "u1"), excluded)
+    assert stage.results[-1] == Result(excluded, Outcome.DONE)
+    assert stage.site.state.members == set()
+
+
 def test_a1_who_is_no_longer_enrolled_holds_no_delete(stage: Stage) -> None:
     """Moodle took them out of all groups with the course."""
     stage.apply(new_group("C1", "A"), new_group("C1", "B"), new_group("C1", "NEW"))

@@ -12,7 +12,7 @@ from include.groupsync.model.change import Change
 from include.groupsync.model.frames import rows
 from include.groupsync.model.kind import Action, Kind
 from include.groupsync.model.plan import Plan
-from include.groupsync.model.things import Group, Grouping, Link
+from include.groupsync.model.things import Group, Grouping, Link, Membership
 from include.groupsync.model.verdict import Effect, Observation, Reach, Verdict
 from tests.include.groupsync.breaker.plans import (
     EVERYTHING,
@@ -285,9 +285,11 @@ def test_a1_where_a_group_is_not_made_nothing_of_its_course_goes() -> None:
 
 
 def test_a1_who_is_not_added_to_a_group_is_taken_out_of_none() -> None:
-    """Nor is a group of the course deleted, as they may be in it; others leave groups, and other courses go on."""
+    """Nor is a group of the course deleted, as they may be in it; others leave groups, and other courses go on.  Whom
+    the data team excludes leaves the group (rule M6)."""
     changes = [
-        *joins("NEW", "a"), *leaves("OLD", "a", "b"), goes("G"), *leaves("OLD", "a", course="D"), goes("G", "D"),
+        Change(Membership("C", "BAN", "a"), None, "M6"), *joins("NEW", "a"),
+        *leaves("OLD", "a", "b"), goes("G"), *leaves("OLD", "a", course="D"), goes("G", "D"),
         *unlinked("S", "OLD"), Change(Grouping("C", "T", "N"), None, "G7"),
     ]  # fmt: skip
     assert held(changes, Reach(("create",), ("membership",), "C", "NEW")) == {
