@@ -208,6 +208,23 @@ def test_config_changed_says_what_it_compared() -> None:
     }
 
 
+def test_opened_again_holds_every_loss_of_a_term_whose_runs_may_delete_again() -> None:
+    """From the first one on; nothing where nothing was ordered, or nothing is lost."""
+    changes, opened = [*deletes(Kind.GROUP, 1), *creates(Kind.GROUP, 2)], "open since 2026-10-12 06:00 UTC"
+    [run] = look("opened_again", changes, opened_again=opened)
+    assert (run.subject, run.tripped, *numbers(run)) == ("run", True, 1, 0, 1, 1, -1)
+    assert (run.effect, run.reach) == (Effect.HOLD, ALL_DELETES)
+    assert run.text == (
+        "the term is open since 2026-10-12 06:00 UTC after nothing was deleted in it by order; 1 deletes and removals,"
+        " and nobody has approved any since"
+    )
+    [never] = look("opened_again", changes)
+    assert (never.tripped, *numbers(never)) == (False, 0, 0, 0, 1, 0)
+    assert never.text == "the term was not frozen or add-only since the last accepted run"
+    [nothing] = look("opened_again", creates(Kind.GROUP, 2), opened_again=opened)
+    assert (nothing.tripped, *numbers(nothing)) == (False, 0, 0, 0, 0, 0)
+
+
 def test_opened_again_holds_the_losses_of_a_course_that_was_switched_and_of_no_other() -> None:
     """Removals included; adds go on, and a course without losses is not spoken of."""
     changes = [*deletes(Kind.GROUP, 2, "C"), *deletes(Kind.MEMBERSHIP, 1, "C"), *deletes(Kind.GROUP, 1, "D")]
@@ -215,7 +232,9 @@ def test_opened_again_holds_the_losses_of_a_course_that_was_switched_and_of_no_o
     run, course = look("opened_again", [*changes, *creates(Kind.GROUP, 1, "E")], courses_opened=opened)
     assert (run.subject, run.tripped) == ("run", False)
     assert (course.subject, course.tripped, *numbers(course)[:4]) == ("C", True, 3, 0, 3, 3)
-    assert (course.effect, course.reach) == (Effect.HOLD, replace(ALL_DELETES, course="C"))
+    assert (course.effect, course.reach, course.stratum) == (
+        Effect.HOLD, replace(ALL_DELETES, course="C"), "course C",
+    )  # fmt: skip
     assert course.text == (
         "course C was switched source since 2026-10-12 06:00 UTC; 3 deletes and removals, and nobody approved any since"
     )

@@ -52,18 +52,26 @@ NO_ROW: dict[str, Any] = {"rows_read": {"mappings": 4, "groupings": 0, "groups":
 
 
 @pytest.mark.parametrize(
-    ("known", "why"),
+    ("known", "missing", "listed", "why"),
     [
-        ({"listed": {Kind.GROUP: 2, Kind.LINK: 1}}, "3 things of its own are managed"),
-        ({"baselines": Baselines(rows={"groups": [0, 7, 5], "mappings": [9]})}, "an accepted run read 7 rows of it"),
-        ({"ended": True}, "its last day is past: no more is to be expected"),
-    ],
+        ({"listed": {Kind.GROUP: 2, Kind.LINK: 1}}, 3, 3, "3 things of its own are managed"),
+        (
+            {"baselines": Baselines(rows={"groups": [0, 7, 5], "mappings": [9]})},
+            7,
+            0,
+            "an accepted run read 7 rows of it",
+        ),
+        ({"ended": True}, 1, 0, "its last day is past: no more is to be expected"),
+    ],  # fmt: skip
     ids=["listed", "read once", "ended"],
 )
-def test_empty_blocks_the_run_of_a_term_that_the_source_no_longer_has(known: dict[str, Any], why: str) -> None:
+def test_empty_blocks_the_run_of_a_term_that_the_source_no_longer_has(
+    known: dict[str, Any], missing: int, listed: int, why: str
+) -> None:
     """Whatever it would do; told once, and not again of each table.  A course has to take groups in the term."""
     [trip] = look("empty", creates(Kind.GROUP, 1), 0, asked_for="T (set S, year Y)", **NO_ROW, **known)
     assert (trip.subject, trip.tripped, trip.effect, trip.reach) == ("run", True, Effect.BLOCK, None)
+    assert numbers(trip) == (missing, 0, missing, listed, -missing)
     gone = "the source no longer has term T (set S, year Y): groupings, groups and memberships are empty, and"
     assert trip.text.startswith(f"{gone} {why}. Restore it there, or freeze the term")
     assert tripped("empty", [], None, **NO_ROW, **known) == set()
@@ -103,6 +111,7 @@ def test_empty_blocks_what_sits_decides_where_it_answers_no_more(
     assert (trip.tripped, trip.effect, trip.reach) == (True, Effect.BLOCK, Reach(actions, kinds))
     assert trip.text.startswith(f"{statement}: SITS answers no row for term T (set S, year Y), and 3 in an accepted")
     assert numbers(trip) == (3, 0, 3, 3, -3)
+    assert [one.text for one in seen(1, {statement: 3})] == [f"{statement}: 1 rows for the term"]
     assert [one.tripped for one in (*seen(0, {}), *seen(1, {statement: 3}), *seen(0, {statement: 3}, None))] == [
         False, False, False,
     ]  # fmt: skip

@@ -58,7 +58,7 @@ def test_b2_each_held_change_has_the_rules_that_hold_it(rules: set[str], blocks:
     """None where it goes on, and nothing where it only waits for what is held; a blocked run's have what blocks it."""
     reaches = {
         "a": Reach(("delete",), ("group",)),
-        "b": Reach(("delete",), KINDS, course="C1"),
+        "b": Reach(("delete",), KINDS, course="C"),
         "c": Reach(("create",), ("group",)),
     }
     plan = Plan.of_changes(EVERYTHING)
