@@ -62,7 +62,7 @@ NO_ROW: dict[str, Any] = {"rows_read": {"mappings": 4, "groupings": 0, "groups":
             "an accepted run read 7 rows of it",
         ),
         ({"ended": True}, 1, 0, "its last day is past: no more is to be expected"),
-    ],  # fmt: skip
+    ],
     ids=["listed", "read once", "ended"],
 )
 def test_empty_blocks_the_run_of_a_term_that_the_source_no_longer_has(
