@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.groupsync.breaker.assess import RULES, assess
+from include.groupsync.breaker.assess import RULES, assess, observe_source
 from include.groupsync.breaker.evidence import Evidence, Place
 from include.groupsync.breaker_settings import BreakerLimits, TermLimits
 from include.groupsync.model.change import Change
@@ -38,6 +38,17 @@ def test_b1_all_rules_are_always_evaluated(evidence: Evidence) -> None:
     """Also on a plan of nothing, and beside one that blocks; in the order of the table."""
     verdict = assess(evidence, BreakerLimits())
     assert tuple(dict.fromkeys(one.rule for one in verdict.observations)) == NAMES
+
+
+@pytest.mark.parametrize("rows_read", [{}, {"groups": 3, "memberships": 0}])
+def test_what_is_said_of_the_source_before_the_plan_is_what_the_verdict_says(rows_read: dict[str, int]) -> None:
+    """By the limits of the run; and of nothing else."""
+    evidence = Evidence(Plan.of_changes(deletes(Kind.GROUP, 2)), rows_read=rows_read)
+    for limits in (BreakerLimits(), BreakerLimits(volume=None, unmatched=None)):
+        found = observe_source(evidence, limits)
+        rules = {"stale", "volume", "unmatched", "quarantined"}
+        assert found == tuple(one for one in assess(evidence, limits).observations if one.rule in rules)
+        assert {one.rule for one in found} == rules
 
 
 def test_b1_a_restore_is_not_judged_by_its_datasets() -> None:
