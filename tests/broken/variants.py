@@ -466,7 +466,7 @@ VARIANTS = (
     ),
     Variant(
         "J3",
-        "restore/plan.py",
+        "restore/net.py",
         "                _inside(pairs, entry, kind, moodle_id)\n",
         "                pass\n",
         "A group comes back without its members and links.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -159,7 +160,10 @@ class _Held:
     without_group: set[str]
     without_grouping: set[str]
     unjoined: set[tuple[str, str]]
-    courses_of_unjoined: set[str]
+
+    @cached_property
+    def courses_of_unjoined(self) -> set[str]:
+        return {course for course, _ in self.unjoined}
 
 
 def with_dependents(frame: pd.DataFrame, held: pd.Series) -> pd.Series:
@@ -195,7 +199,6 @@ def _held_objects(frame: pd.DataFrame) -> _Held:
         without_group={course for kind, course, _ in created if kind == Kind.GROUP},
         without_grouping={course for kind, course, _ in created if kind == Kind.GROUPING},
         unjoined=set(zip(joins["course"], joins["user"], strict=True)),
-        courses_of_unjoined=set(joins["course"]),
     )
 
 

@@ -9,7 +9,7 @@ from include.groupsync.model import keys
 from include.groupsync.model.frames import TEXT, WHOLE, Schema, frame_of, rows
 from include.groupsync.model.kind import Kind
 from include.groupsync.model.snapshot import How, Snapshot
-from include.groupsync.restore.plan import Entry, Net
+from include.groupsync.restore.net import Entry, Net
 
 # Where what a run deleted is now; ``new_id`` null where it is not there.
 ID_MAP: Schema = {"kind": TEXT, "course": TEXT, "key": TEXT, "name": TEXT, "old_id": WHOLE, "new_id": WHOLE}

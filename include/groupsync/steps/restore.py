@@ -24,7 +24,8 @@ from include.groupsync.moodle.reader import read_course_keys, read_snapshot
 from include.groupsync.report.pages import as_csv
 from include.groupsync.report.restored import restored_page
 from include.groupsync.restore.aftermath import id_map, work_list
-from include.groupsync.restore.plan import Entry, Object, Pair, net_of, restore
+from include.groupsync.restore.net import Entry, Object, Pair, net_of
+from include.groupsync.restore.plan import restore
 from include.groupsync.state import approvals, history, ledger
 from include.groupsync.steps.act import apply_part
 from include.groupsync.steps.approve import Request, question

@@ -7,7 +7,7 @@ from include.groupsync.model.kind import Kind
 from include.groupsync.model.snapshot import SCHEMAS, Snapshot
 from include.groupsync.model.things import Group, Grouping
 from include.groupsync.restore.aftermath import ID_MAP, id_map, work_list
-from include.groupsync.restore.plan import Net
+from include.groupsync.restore.net import Net
 
 GONE = [
     Net(Kind.GROUP, 11, 9, "c", None, Group("c", "G", "name G"), None),
